@@ -1,0 +1,1 @@
+"""Pudim's agent: samples this host and streams signed frames to the collector."""

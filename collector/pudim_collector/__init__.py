@@ -1,0 +1,1 @@
+"""Pudim's collector: ingest, the time-series store, features, pages and the API."""

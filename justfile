@@ -1,0 +1,53 @@
+# Every habit of this repository is a recipe; `just` lists them.
+set positional-arguments
+
+venv := justfile_directory() / ".venv"
+bin := venv / "bin"
+export UV_PYTHON := bin / "python"
+
+_list:
+    @just --list --unsorted
+
+# Install all four distributions (editable) with pinned dependencies, and build the web assets.
+setup:
+    @{{bin}}/uv pip install --quiet --constraints constraints.txt --build-constraints constraints.txt --group dev \
+        --editable shared --editable agent --editable collector --editable web
+
+# Run Pudim on this machine: database, collector, an agent on this host. Arguments go to `pudim up`.
+up *args: setup
+    @{{bin}}/pudim up "$@"
+
+# Run every test. Arguments go to pytest.
+test *args: setup
+    @{{bin}}/pytest "$@"
+
+# Lint, types, import contracts.
+check: setup
+    {{bin}}/ruff check .
+    {{bin}}/ruff format --check .
+    {{bin}}/mypy
+    {{bin}}/lint-imports --no-cache
+
+# Format and apply the safe fixes.
+fmt: setup
+    {{bin}}/ruff check --fix-only .
+    {{bin}}/ruff format .
+
+# Resolve every dependency again into constraints.txt (no index addresses, no hashes).
+lock:
+    {{bin}}/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
+        --no-emit-package pudim --no-emit-package pudim-agent --no-emit-package pudim-collector --no-emit-package pudim-web \
+        --group dev shared/pyproject.toml agent/pyproject.toml collector/pyproject.toml web/pyproject.toml \
+        --output-file constraints.txt
+
+# Build the four wheels into dist/.
+build: setup
+    for one in shared agent collector web; do {{bin}}/uv build --quiet --wheel --out-dir dist "$one"; done
+
+# Measure the signed path from agents to commit. Arguments go to the benchmark (--json, --seconds ...).
+bench-ingest *args: setup
+    @{{bin}}/python -m tests.bench.ingest "$@"
+
+# Measure the agent's CPU and memory at 10 s. Arguments go to the benchmark (--json, --seconds ...).
+bench-agent *args: setup
+    @{{bin}}/python -m tests.bench.agent "$@"

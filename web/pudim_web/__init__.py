@@ -1,0 +1,1 @@
+"""Pudim's pages: where the templates and the built assets lie."""
