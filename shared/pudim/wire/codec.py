@@ -1,0 +1,58 @@
+"""msgpack within bounds: what may be decoded from a peer, even an authenticated one."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import msgpack
+
+from pudim.wire.refusals import Malformed, Oversize, Refusal, TooDeep
+
+MAX_MESSAGE_BYTES = 1 << 20
+MAX_DEPTH = 8
+"""Deepest nesting of any message of version 1 is 6 (a declared layout's labels)."""
+
+
+def pack(value: Any) -> bytes:
+    return bytes(msgpack.packb(value, use_bin_type=True))
+
+
+def unpack(body: bytes) -> tuple[Any, ...]:
+    """Decode one msgpack array into nested tuples. Raises Oversize, TooDeep or Malformed, nothing else."""
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise Oversize(f"{len(body)} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
+    try:
+        value = msgpack.unpackb(body, use_list=False, strict_map_key=True, raw=False)
+    except msgpack.StackError as error:
+        raise TooDeep from error
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        # TypeError: an unhashable map key; UnicodeDecodeError is a ValueError.
+        raise Malformed("not msgpack") from error
+    if not isinstance(value, tuple) or not value:
+        raise misshapen(value, "not a message")
+    return value
+
+
+def misshapen(value: Any, detail: str) -> Refusal:
+    """The refusal of a decoded value that does not fit: nested too deep, or merely malformed."""
+    return TooDeep() if _deeper(value, MAX_DEPTH) else Malformed(detail)
+
+
+def _deeper(value: Any, limit: int) -> bool:
+    if isinstance(value, dict):
+        return limit == 0 or any(_deeper(item, limit - 1) for item in value.values())
+    if isinstance(value, tuple):
+        return limit == 0 or any(_deeper(item, limit - 1) for item in value)
+    return False
+
+
+def is_labels(value: Any, most: int, longest: int) -> TypeGuard[dict[str, str]]:
+    """Whether `value` is a map of at most `most` texts to texts, each at most `longest` characters."""
+    if not isinstance(value, dict) or len(value) > most:
+        return False
+    return all(is_text(key, longest) and is_text(text, longest) for key, text in value.items())
+
+
+def is_text(value: Any, longest: int) -> TypeGuard[str]:
+    """Whether `value` is a text of at most `longest` characters that PostgreSQL can store."""
+    return isinstance(value, str) and len(value) <= longest and "\0" not in value

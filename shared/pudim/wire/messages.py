@@ -1,0 +1,124 @@
+"""Everything said inside a session: msgpack arrays `[kind, ...]`, whose fields are only ever appended.
+
+Agent to collector: OPENING, BATCH, DECLARE. Collector to agent: ACK, CONFIGURE, SLOW_DOWN, REFUSE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pudim.wire.batches import BOOT_BYTES
+from pudim.wire.codec import is_labels, is_text, misshapen, pack
+from pudim.wire.layouts import MAX_LABELS, MAX_TEXT
+
+OPENING, BATCH, DECLARE = 1, 2, 3
+ACK, CONFIGURE, SLOW_DOWN, REFUSE = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The agent's first message: its clock (ms), version, boot, sampling interval (ms) and facts of the host.
+
+    Facts are short texts, by OpenTelemetry's resource names where there is one: host.name, os.description,
+    os.type, host.arch, host.cpu.model.name.
+    """
+
+    sent_at: int
+    agent_version: str
+    boot_id: bytes
+    interval: int
+    facts: dict[str, str]
+
+    def encode(self) -> bytes:
+        return pack([OPENING, self.sent_at, self.agent_version, self.boot_id, self.interval, self.facts])
+
+    @classmethod
+    def decode(cls, message: tuple[Any, ...]) -> Opening:
+        """Raises Malformed or TooDeep."""
+        match message:
+            case (1, int(sent_at), agent_version, bytes(boot_id), int(interval), facts, *_) if (
+                is_text(agent_version, MAX_TEXT)
+                and len(boot_id) == BOOT_BYTES
+                and interval > 0
+                and is_labels(facts, MAX_LABELS, MAX_TEXT)
+            ):
+                return cls(sent_at, agent_version, boot_id, interval, facts)
+        raise misshapen(message, "a session opens with [1, sent_at, version, boot_id, interval, facts]")
+
+
+def encode_declare(layouts: list[Any], sources: list[Any]) -> bytes:
+    return pack([DECLARE, layouts, sources])
+
+
+@dataclass(frozen=True)
+class Ack:
+    """Every batch of `boot_id` up to and including `seq` is on the collector's disk."""
+
+    boot_id: bytes
+    seq: int
+
+    def encode(self) -> bytes:
+        return pack([ACK, self.boot_id, self.seq])
+
+
+@dataclass(frozen=True)
+class Configure:
+    """Sample every `interval` milliseconds from now on; 0 means the agent's own setting."""
+
+    interval: int
+
+    def encode(self) -> bytes:
+        return pack([CONFIGURE, self.interval])
+
+
+@dataclass(frozen=True)
+class SlowDown:
+    """Wait `delay` milliseconds before the next batch."""
+
+    delay: int
+
+    def encode(self) -> bytes:
+        return pack([SLOW_DOWN, self.delay])
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """The collector's no. With `boot_id` and `seq` it is about that batch, else about the session.
+
+    `retry` says whether the same batch or session may be accepted later; if not, a batch must be dropped and
+    counted as skipped. `expected` is the sequence number that the collector waits for (sequence_gap).
+    """
+
+    code: str
+    detail: str
+    retry: bool
+    boot_id: bytes | None = None
+    seq: int | None = None
+    expected: int | None = None
+
+    def encode(self) -> bytes:
+        return pack([REFUSE, self.code, self.detail, self.retry, self.boot_id, self.seq, self.expected])
+
+
+FromCollector = Ack | Configure | SlowDown | Refuse
+
+
+def decode_from_collector(message: tuple[Any, ...]) -> FromCollector | None:
+    """What the collector said; None for a kind that a newer collector may send. Raises Malformed or TooDeep."""
+    match message:
+        case (1, bytes(boot_id), int(seq), *_):
+            return Ack(boot_id, seq)
+        case (2, int(interval), *_) if interval >= 0:
+            return Configure(interval)
+        case (3, int(delay), *_) if delay >= 0:
+            return SlowDown(delay)
+        case (4, str(code), str(detail), bool(retry), boot_id, seq, expected, *_) if (
+            isinstance(boot_id, (bytes, type(None)))
+            and isinstance(seq, (int, type(None)))
+            and isinstance(expected, (int, type(None)))
+        ):
+            return Refuse(code, detail, retry, boot_id, seq, expected)
+        case (int(kind), *_) if kind > REFUSE:
+            return None
+    raise misshapen(message, "not a message of a collector")
