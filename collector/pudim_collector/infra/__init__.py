@@ -1,0 +1,1 @@
+"""Adapters to what we did not write: the database driver, the web framework, templates, metrics."""
