@@ -9,13 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pudim.wire.codec import misshapen, pack
+from pudim.wire.codec import is_whole, misshapen, pack
 from pudim.wire.layouts import HASH_BYTES
 from pudim.wire.refusals import BadFrame
 
 BOOT_BYTES = 16
 MAX_BLOCKS = 1024
 MAX_SEQ = 2**62
+MAX_TIME = 253_402_300_799_999
+"""The last millisecond of the year 9999, where PostgreSQL's and Python's dates still agree."""
 
 
 class Block(NamedTuple):
@@ -70,8 +72,12 @@ def encode_batch(boot_id: bytes, seq: int, skipped: int, sent_at: int, blocks: b
 def decode_batch(message: tuple[Any, ...]) -> Batch:
     """The batch in a decoded Batch message. Raises Malformed or TooDeep."""
     match message:
-        case (_, bytes(boot_id), int(seq), int(skipped), int(sent_at), tuple(blocks), *_) if (
-            len(boot_id) == BOOT_BYTES and 0 <= skipped < seq <= MAX_SEQ and 0 < len(blocks) <= MAX_BLOCKS
+        case (_, bytes(boot_id), seq, skipped, sent_at, tuple(blocks), *_) if (
+            len(boot_id) == BOOT_BYTES
+            and is_whole(seq, 1, MAX_SEQ)
+            and is_whole(skipped, 0, seq - 1)
+            and is_whole(sent_at, 0, MAX_TIME)
+            and 0 < len(blocks) <= MAX_BLOCKS
         ):
             return Batch(boot_id, seq, skipped, sent_at, tuple([_decode_block(one) for one in blocks]))
     raise misshapen(message, "a batch is [2, boot_id, seq, skipped, sent_at, blocks]")

@@ -20,12 +20,17 @@ _REQUEST_DOMAIN = b"pudim enrolment request\0"
 _ANSWER_DOMAIN = b"pudim enrolment answer\0"
 
 
+def _hash(token: str) -> bytes:
+    # A token out of JSON may hold a lone surrogate; it is a wrong token, not an error.
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
 def _request(token: str, agent: bytes, collector: bytes) -> bytes:
-    return _REQUEST_DOMAIN + sha256(token.encode()).digest() + agent + collector
+    return _REQUEST_DOMAIN + _hash(token) + agent + collector
 
 
 def _answer(token: str, agent: bytes, agent_id: UUID) -> bytes:
-    return _ANSWER_DOMAIN + sha256(token.encode()).digest() + agent + agent_id.bytes
+    return _ANSWER_DOMAIN + _hash(token) + agent + agent_id.bytes
 
 
 def sign_request(token: str, key: Ed25519PrivateKey, collector: Ed25519PublicKey) -> bytes:

@@ -1,12 +1,13 @@
 """Both ends prove their Ed25519 key on fresh nonces and agree on session keys before anything is decoded.
 
-Three fixed-length messages, so that nothing unauthenticated is ever parsed:
+Three messages of fixed offsets, so that nothing unauthenticated is ever parsed:
 
     agent -> collector   Hello    "PUDM" min_version max_version agent_id[16] nonce[32] ephemeral[32]
     collector -> agent   Welcome  "PUDM" version 0 nonce[32] ephemeral[32] signature[64]
     agent -> collector   Proof    "PUDM" version 0 signature[64]
 
-Each signature covers a domain prefix and everything said so far; the session keys are HKDF-SHA256 over the
+A newer agent may append to its hello what only newer collectors read (a larger key share, say). Each signature
+covers a domain prefix and every byte before it; the session keys are HKDF-SHA256 over the
 X25519 secret with the hash of the whole transcript as salt (a SIGMA exchange without identity protection).
 """
 
@@ -31,6 +32,7 @@ MAGIC = b"PUDM"
 HELLO = struct.Struct(">4sBB16s32s32s")
 WELCOME = struct.Struct(">4sBB32s32s64s")
 PROOF = struct.Struct(">4sBB64s")
+MAX_HELLO_BYTES = 4096
 _SIGNATURE_BYTES = 64
 _COLLECTOR_DOMAIN = b"pudim agent-link collector\0"
 _AGENT_DOMAIN = b"pudim agent-link agent\0"
@@ -79,10 +81,10 @@ def _derive(version: int, own: X25519PrivateKey, peer: bytes, transcript: bytes)
     return SessionKeys(version, keys[:32], keys[32:])
 
 
-def _fields(shape: struct.Struct, message: bytes) -> tuple[int, int, tuple[bytes, ...]]:
-    if len(message) != shape.size or message[:4] != MAGIC:
+def _fields(shape: struct.Struct, message: bytes, longest: int) -> tuple[int, int, tuple[bytes, ...]]:
+    if not shape.size <= len(message) <= longest or message[:4] != MAGIC:
         raise Malformed("not a handshake message")
-    _, first, second, *rest = shape.unpack(message)
+    _, first, second, *rest = shape.unpack_from(message)
     return first, second, tuple(rest)
 
 
@@ -108,13 +110,14 @@ class AgentHandshake:
 
     def prove(self, welcome: bytes) -> tuple[bytes, SessionKeys]:
         """Raises Malformed, UnknownVersion or BadSignature (the collector is not the pinned one)."""
-        version, _, (_, peer, signature) = _fields(WELCOME, welcome)
+        version, _, (_, peer, signature) = _fields(WELCOME, welcome, WELCOME.size)
         if version not in VERSIONS:
             raise UnknownVersion(f"collector chose {version}")
         said = self._hello + welcome[:-_SIGNATURE_BYTES]
         verify(self._collector, signature, _COLLECTOR_DOMAIN + said)
         transcript = self._hello + welcome
-        proof = PROOF.pack(MAGIC, version, 0, self._key.sign(_AGENT_DOMAIN + transcript))
+        opening = PROOF.pack(MAGIC, version, 0, b"")[:-_SIGNATURE_BYTES]
+        proof = opening + self._key.sign(_AGENT_DOMAIN + transcript + opening)
         return proof, _derive(version, self._own.key, peer, transcript)
 
 
@@ -123,7 +126,7 @@ class CollectorHandshake:
 
     def __init__(self, hello: bytes, key: Ed25519PrivateKey, *, ephemeral: Ephemeral | None = None) -> None:
         """Raises Malformed or UnknownVersion."""
-        lowest, highest, (agent_id, _, self._peer) = _fields(HELLO, hello)
+        lowest, highest, (agent_id, _, self._peer) = _fields(HELLO, hello, MAX_HELLO_BYTES)
         self.version = _negotiate(lowest, highest)
         self.agent_id = UUID(bytes=agent_id)
         self._own = ephemeral or Ephemeral.fresh()
@@ -133,9 +136,9 @@ class CollectorHandshake:
         self._transcript = hello + self.welcome
 
     def finish(self, proof: bytes, agent: Ed25519PublicKey) -> SessionKeys:
-        """Raises Malformed or BadSignature (the agent does not hold the enrolled key)."""
-        version, _, (signature,) = _fields(PROOF, proof)
+        """Raises Malformed, UnknownVersion or BadSignature (the agent does not hold the enrolled key)."""
+        version, _, (signature,) = _fields(PROOF, proof, PROOF.size)
         if version != self.version:
             raise UnknownVersion(f"agent answered {version} to {self.version}")
-        verify(agent, signature, _AGENT_DOMAIN + self._transcript)
+        verify(agent, signature, _AGENT_DOMAIN + self._transcript + proof[:-_SIGNATURE_BYTES])
         return _derive(self.version, self._own.key, self._peer, self._transcript)

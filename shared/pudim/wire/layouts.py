@@ -1,18 +1,18 @@
 """What a frame's values mean: a layout lists series, a source is one stream of frames of a server.
 
-Both are known by the first 16 bytes of the SHA-256 of their encoding, so that they are sent once a session
-and a frame carries only its source's hash, times and values.
+Both are known by the first 16 bytes of the SHA-256 of their encoding as it was sent (fields that a newer agent
+appended included), so that they are sent once a session and a frame carries only its source's hash, times and
+values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from pudim.wire.codec import is_labels, is_text, misshapen, pack
+from pudim.wire.codec import bounded, is_labels, is_text, misshapen, pack
 
 HASH_BYTES = 16
 MAX_SERIES = 2048
@@ -36,18 +36,23 @@ class Series:
     labels: Labels = ()
 
 
+def _hash(encoding: Any) -> bytes:
+    return sha256(pack(encoding)).digest()[:HASH_BYTES]
+
+
 @dataclass(frozen=True)
 class Layout:
     """The order of a frame's values. Known by `hash`."""
 
     series: tuple[Series, ...]
+    hash: bytes = b""
 
     def encoded(self) -> list[Any]:
         return [[one.metric, one.unit, dict(one.labels)] for one in self.series]
 
-    @cached_property
-    def hash(self) -> bytes:
-        return sha256(pack(self.encoded())).digest()[:HASH_BYTES]
+    def __post_init__(self) -> None:
+        if not self.hash:
+            object.__setattr__(self, "hash", _hash(self.encoded()))
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,14 @@ class Source:
     name: str
     labels: Labels
     layout: Layout
+    hash: bytes = b""
 
     def encoded(self) -> list[Any]:
         return [self.name, dict(self.labels), self.layout.hash]
 
-    @cached_property
-    def hash(self) -> bytes:
-        return sha256(pack(self.encoded())).digest()[:HASH_BYTES]
+    def __post_init__(self) -> None:
+        if not self.hash:
+            object.__setattr__(self, "hash", _hash(self.encoded()))
 
 
 def encode_declaration(sources: Iterable[Source]) -> tuple[list[Any], list[Any]]:
@@ -77,7 +83,7 @@ def decode_layout(value: Any) -> Layout:
     """Raises Malformed or TooDeep."""
     if not isinstance(value, tuple) or not 0 < len(value) <= MAX_SERIES:
         raise misshapen(value, f"a layout is a list of 1 to {MAX_SERIES} series")
-    return Layout(tuple(map(_decode_series, value)))
+    return Layout(tuple(map(_decode_series, value)), _hash(bounded(value)))
 
 
 def _decode_series(value: Any) -> Series:
@@ -98,5 +104,5 @@ def decode_source(value: Any, layouts: Mapping[bytes, Layout]) -> Source:
         case (name, labels, bytes(layout), *_) if (
             is_text(name, MAX_TEXT) and name and is_labels(labels, MAX_LABELS, MAX_TEXT) and layout in layouts
         ):
-            return Source(name, labels_of(labels), layouts[layout])
+            return Source(name, labels_of(labels), layouts[layout], _hash(bounded(value)))
     raise misshapen(value, "a source is [name, labels, hash of a declared layout]")

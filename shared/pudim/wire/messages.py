@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pudim.wire.batches import BOOT_BYTES
-from pudim.wire.codec import is_labels, is_text, misshapen, pack
+from pudim.wire.batches import BOOT_BYTES, MAX_SEQ, MAX_TIME
+from pudim.wire.codec import is_labels, is_text, is_whole, misshapen, pack
 from pudim.wire.layouts import MAX_LABELS, MAX_TEXT
 
 OPENING, BATCH, DECLARE = 1, 2, 3
 ACK, CONFIGURE, SLOW_DOWN, REFUSE = 1, 2, 3, 4
+MAX_PERIOD = 86_400_000
+"""The longest interval or delay either end may ask for: a day in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ class Opening:
     def decode(cls, message: tuple[Any, ...]) -> Opening:
         """Raises Malformed or TooDeep."""
         match message:
-            case (1, int(sent_at), agent_version, bytes(boot_id), int(interval), facts, *_) if (
-                is_text(agent_version, MAX_TEXT)
+            case (1, sent_at, agent_version, bytes(boot_id), interval, facts, *_) if (
+                is_whole(sent_at, 0, MAX_TIME)
+                and is_text(agent_version, MAX_TEXT)
                 and len(boot_id) == BOOT_BYTES
-                and interval > 0
+                and is_whole(interval, 1, MAX_PERIOD)
                 and is_labels(facts, MAX_LABELS, MAX_TEXT)
             ):
                 return cls(sent_at, agent_version, boot_id, interval, facts)
@@ -107,16 +110,16 @@ FromCollector = Ack | Configure | SlowDown | Refuse
 def decode_from_collector(message: tuple[Any, ...]) -> FromCollector | None:
     """What the collector said; None for a kind that a newer collector may send. Raises Malformed or TooDeep."""
     match message:
-        case (1, bytes(boot_id), int(seq), *_):
+        case (1, bytes(boot_id), seq, *_) if len(boot_id) == BOOT_BYTES and is_whole(seq, 0, MAX_SEQ):
             return Ack(boot_id, seq)
-        case (2, int(interval), *_) if interval >= 0:
+        case (2, interval, *_) if is_whole(interval, 0, MAX_PERIOD):
             return Configure(interval)
-        case (3, int(delay), *_) if delay >= 0:
+        case (3, delay, *_) if is_whole(delay, 0, MAX_PERIOD):
             return SlowDown(delay)
         case (4, str(code), str(detail), bool(retry), boot_id, seq, expected, *_) if (
-            isinstance(boot_id, (bytes, type(None)))
-            and isinstance(seq, (int, type(None)))
-            and isinstance(expected, (int, type(None)))
+            (boot_id is None or (isinstance(boot_id, bytes) and len(boot_id) == BOOT_BYTES))
+            and (seq is None or is_whole(seq, 0, MAX_SEQ))
+            and (expected is None or is_whole(expected, 0, MAX_SEQ))
         ):
             return Refuse(code, detail, retry, boot_id, seq, expected)
         case (int(kind), *_) if kind > REFUSE:

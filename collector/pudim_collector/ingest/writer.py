@@ -1,0 +1,183 @@
+"""Group commit: what all sessions brought in is written in one transaction, and only then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+import psycopg
+
+from pudim.wire.refusals import Refusal, StoreUnavailable, Superseded
+from pudim_collector.ingest import counters
+from pudim_collector.ingest.boots import BootProgress
+from pudim_collector.series.frames import SourceFrames
+from pudim_collector.series.store import LedgerConflict, Step, Store
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.05
+"""How long a first batch waits for company; a commit's fixed cost is shared by all that come meanwhile."""
+FULL_BYTES = 4 << 20
+"""A commit this large is not made to wait for more."""
+MAX_PENDING_BYTES = 64 << 20
+"""Sessions are read no further while this much waits for the disk."""
+_MOST_NAMED = 200
+"""More servers than this are announced as `*`: a notification carries at most 8000 bytes."""
+
+
+class Receiver(Protocol):
+    """The session that brought a batch in, and wants to know."""
+
+    @property
+    def server_id(self) -> UUID: ...
+
+    def stored(self, boot: BootProgress) -> None: ...
+
+    def fail(self, refusal: Refusal) -> None: ...
+
+
+class Accepted(NamedTuple):
+    """An admitted batch that waits for the next commit."""
+
+    receiver: Receiver
+    boot: BootProgress
+    seq: int
+    lost: int
+    frames: Sequence[SourceFrames]
+    size: int
+
+
+class Writer:
+    """Commits accepted batches; `run` is its loop."""
+
+    def __init__(self, store: Store, *, gather_seconds: float = GATHER_SECONDS) -> None:
+        self._store = store
+        self._gather_seconds = gather_seconds
+        self._waiting: list[Accepted] = []
+        self._waiting_bytes = 0
+        self._committing_bytes = 0
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+        self._settled = asyncio.Condition()
+
+    @property
+    def pending_bytes(self) -> int:
+        return self._waiting_bytes + self._committing_bytes
+
+    def add(self, batch: Accepted) -> None:
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.size
+        self._arrived.set()
+        if self._waiting_bytes >= FULL_BYTES:
+            self._full.set()
+
+    async def room(self) -> None:
+        """Wait until more may be added."""
+        if self.pending_bytes >= MAX_PENDING_BYTES:
+            async with self._settled:
+                await self._settled.wait_for(lambda: self.pending_bytes < MAX_PENDING_BYTES)
+
+    async def settle(self) -> None:
+        """Wait until everything added so far is stored or failed."""
+        if self.pending_bytes:
+            async with self._settled:
+                await self._settled.wait_for(lambda: not self.pending_bytes)
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await self._arrived.wait()
+                await self._gather()
+                await self._commit_waiting()
+        finally:
+            self._fail(self._take(), StoreUnavailable("the writer was stopped"))
+
+    async def _gather(self) -> None:
+        try:
+            await asyncio.wait_for(self._full.wait(), self._gather_seconds)
+        except TimeoutError:
+            return
+
+    def _take(self) -> list[Accepted]:
+        taken, self._waiting = self._waiting, []
+        self._committing_bytes, self._waiting_bytes = self._waiting_bytes, 0
+        self._arrived.clear()
+        self._full.clear()
+        return taken
+
+    async def _commit_waiting(self) -> None:
+        batches = self._take()
+        counters.pending_bytes.set(self.pending_bytes)
+        try:
+            with counters.commit_seconds.time():
+                await self._commit(batches)
+        except (psycopg.Error, OSError) as error:
+            log.error("commit of %d batches failed: %s", len(batches), error)  # noqa: TRY400 - no payload in logs
+            counters.commits.labels("failed").inc()
+            self._fail(batches, StoreUnavailable())
+        finally:
+            self._committing_bytes = 0
+            async with self._settled:
+                self._settled.notify_all()
+
+    async def _commit(self, batches: list[Accepted]) -> None:
+        while batches:
+            try:
+                await self._store.commit(
+                    (frames for batch in batches for frames in batch.frames),
+                    _steps(batches),
+                    _announcement(batches),
+                )
+            except LedgerConflict as conflict:
+                counters.commits.labels("conflict").inc()
+                beaten = [batch for batch in batches if batch.boot.ledger_id in conflict.ledger_ids]
+                self._fail(beaten, Superseded("another collector stores this agent's batches"))
+                batches = [batch for batch in batches if batch.boot.ledger_id not in conflict.ledger_ids]
+            else:
+                _count(batches)
+                self._acknowledge(batches)
+                return
+
+    @staticmethod
+    def _acknowledge(batches: Iterable[Accepted]) -> None:
+        moved: dict[int, Accepted] = {}
+        for batch in batches:
+            batch.boot.stored = batch.seq
+            moved[batch.boot.ledger_id] = batch
+        for batch in moved.values():
+            batch.receiver.stored(batch.boot)
+
+    @staticmethod
+    def _fail(batches: Iterable[Accepted], refusal: Refusal) -> None:
+        for receiver in {id(batch.receiver): batch.receiver for batch in batches}.values():
+            receiver.fail(refusal)
+
+
+def _steps(batches: Iterable[Accepted]) -> list[Step]:
+    steps: dict[int, Step] = {}
+    for batch in batches:
+        boot = batch.boot
+        before = steps.get(boot.ledger_id)
+        if before is None:
+            steps[boot.ledger_id] = Step(boot.ledger_id, boot.stored, batch.seq, batch.lost)
+        else:
+            steps[boot.ledger_id] = before._replace(to_seq=batch.seq, lost=before.lost + batch.lost)
+    # In one order everywhere, so that two collectors cannot lock each other out.
+    return sorted(steps.values())
+
+
+def _announcement(batches: Iterable[Accepted]) -> str:
+    servers = {batch.receiver.server_id for batch in batches}
+    return "*" if len(servers) > _MOST_NAMED else ",".join(server.hex for server in servers)
+
+
+def _count(batches: Sequence[Accepted]) -> None:
+    blocks = [frames for batch in batches for frames in batch.frames]
+    counters.commits.labels("stored").inc()
+    counters.batches.inc(len(batches))
+    counters.frames.inc(sum(len(block.times) for block in blocks) // 8)
+    counters.samples.inc(sum(len(block.values) for block in blocks) // 8)
+    counters.lost.inc(sum(batch.lost for batch in batches))

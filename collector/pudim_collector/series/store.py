@@ -1,0 +1,111 @@
+"""Writing: sources are declared, then frames and the ledger of what is stored are committed together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from pudim.vocabulary.errors import PudimError
+from pudim.wire.layouts import Source
+from pudim_collector.infra.database import PsycopgEngine
+from pudim_collector.series.backends import Backend
+from pudim_collector.series.backends.choice import chosen_backend
+from pudim_collector.series.frames import COPY_FRAMES, COPY_HEADER, COPY_TRAILER, SourceFrames, copy_rows
+from pudim_collector.series.statements import run
+
+RAW_DAYS = 7
+"""How far back frames are taken, and so how far back partitions are made."""
+AHEAD = timedelta(days=2)
+
+
+class LedgerConflict(PudimError):
+    """Another collector stored batches of the same boots meanwhile; nothing of this commit was stored."""
+
+    code = "ledger_conflict"
+    status = 409
+    retry = True
+
+    def __init__(self, ledger_ids: frozenset[int]) -> None:
+        super().__init__(f"{len(ledger_ids)} boots were moved by another writer")
+        self.ledger_ids = ledger_ids
+
+
+class Boot(NamedTuple):
+    """One boot of an agent in the ledger: every batch up to `last_seq` is stored."""
+
+    ledger_id: int
+    last_seq: int
+
+
+class Step(NamedTuple):
+    """Move a boot from one sequence number to another, of which `lost` batches never came."""
+
+    ledger_id: int
+    from_seq: int
+    to_seq: int
+    lost: int
+
+
+class Store:
+    """The store of one database. `backend` is known once `prepare` has run."""
+
+    def __init__(self, database: PsycopgEngine) -> None:
+        self._database = database
+        self.backend: Backend | None = None
+
+    async def prepare(self, now: datetime) -> None:
+        """Choose the backend and make room for frames around `now`; safe to call again, and by several processes."""
+        async with self._database.transaction(), self._database.connection() as connection:
+            self.backend = await chosen_backend(connection)
+            await self.backend.make_room(connection, now - timedelta(days=RAW_DAYS), now + AHEAD)
+
+    async def open_boot(self, server_id: UUID, boot_id: bytes) -> Boot:
+        async with self._database.connection() as connection:
+            rows = await run(connection, "open_boot", server_id, boot_id)
+        return Boot(*rows[0])
+
+    async def declare(self, server_id: UUID, sources: Iterable[Source]) -> list[int]:
+        """The ids of `sources` in order; new ones and their layouts are stored."""
+        ids = []
+        async with self._database.transaction(), self._database.connection() as connection:
+            layouts: dict[bytes, int] = {}
+            for source in sources:
+                layout = source.layout
+                if layout.hash not in layouts:
+                    metrics = sorted({series.metric for series in layout.series})
+                    rows = await run(
+                        connection, "declare_layout", layout.hash, metrics, json.dumps(layout.encoded())
+                    )
+                    layouts[layout.hash] = rows[0][0]
+                labels = json.dumps(dict(source.labels))
+                rows = await run(
+                    connection,
+                    "declare_source",
+                    server_id,
+                    source.hash,
+                    source.name,
+                    labels,
+                    layouts[layout.hash],
+                )
+                ids.append(rows[0][0])
+        return ids
+
+    async def commit(self, frames: Iterable[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
+        """Store frames and move the ledger in one transaction, then notify `pudim_committed`.
+
+        Raises LedgerConflict, after which nothing is stored, and psycopg's errors, after which nothing is stored
+        unless the connection was lost in the COMMIT itself; the ledger tells.
+        """
+        async with self._database.transaction(), self._database.connection() as connection:
+            async with connection.cursor() as cursor, cursor.copy(COPY_FRAMES) as copy:
+                await copy.write(COPY_HEADER)
+                for rows in copy_rows(frames):
+                    await copy.write(rows)
+                await copy.write(COPY_TRAILER)
+            columns = [list(column) for column in zip(*steps, strict=True)]
+            moved = (await run(connection, "advance_ledger", *columns, announcement))[0][0]
+            if len(moved or ()) != len(steps):
+                raise LedgerConflict(frozenset(step.ledger_id for step in steps) - frozenset(moved or ()))
