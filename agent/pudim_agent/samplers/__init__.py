@@ -1,0 +1,107 @@
+"""The port of the sampler family: each driver reads one part of the host at every tick.
+
+A sampler is one file with one class under `@samplers.register("name")`, whose nested `Config` dataclass is the
+table `[samplers.name]` of the agent's configuration. It is made with a `Host` and that `Config`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from pudim.vocabulary.metrics import METRICS
+from pudim.wire.layouts import Labels, Series, labels_of
+from pudim_agent.registry import Registry
+from pudim_agent.schedule import Tick
+
+__all__ = [
+    "Host",
+    "Labels",
+    "Reading",
+    "Sampler",
+    "SamplerConfig",
+    "Series",
+    "Tick",
+    "Vitals",
+    "samplers",
+    "series",
+]
+
+
+class Reading(NamedTuple):
+    """Values of a source at one tick.
+
+    `series` must be the same object from tick to tick as long as nothing appeared or vanished: that is how a
+    tick costs only its values. What the sampler does not know is NaN. All readings of one source are joined.
+    """
+
+    series: tuple[Series, ...]
+    values: Sequence[float]
+    source: str = "host"
+    labels: Labels = ()
+
+
+@dataclass
+class Vitals:
+    """What the agent knows about itself; the loop and the stream write, the `self` sampler reads."""
+
+    sample_seconds: float = float("nan")
+    spool_bytes: int = 0
+    spool_batches: int = 0
+    lost_batches: int = 0
+    sampler_errors: int = 0
+    missed_ticks: int = 0
+    clock_jumps: int = 0
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a sampler reads; tests point it at trees of files."""
+
+    proc: str = "/proc"
+    sys: str = "/sys"
+    statvfs: Callable[[str], os.statvfs_result] = os.statvfs
+    vitals: Vitals = field(default_factory=Vitals)
+
+    def read(self, path: str) -> bytes:
+        """A file under /proc. Raises OSError."""
+        return read(f"{self.proc}/{path}")
+
+
+def read(path: str) -> bytes:
+    """A whole small file, without the buffers and locale work of `open()`."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(handle, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """What every sampler's table may say."""
+
+    enabled: bool = True
+
+
+class Sampler(Protocol):
+    Config: ClassVar[type[SamplerConfig]]
+
+    def __init__(self, host: Host, config: Any, /) -> None: ...
+
+    def sample(self, tick: Tick, /) -> Iterable[Reading]:
+        """Whatever it raises costs this sampler its values of this tick, and nobody else's."""
+        ...
+
+
+def series(metric: str, labels: Mapping[str, str] | None = None) -> Series:
+    """A series of a metric in the vocabulary's table."""
+    return Series(metric, METRICS[metric].unit, labels_of(labels or {}))
+
+
+samplers: Registry[type[Sampler]] = Registry(__name__, "pudim.samplers")
