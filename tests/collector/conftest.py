@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.embedded import EmbeddedPostgres
 

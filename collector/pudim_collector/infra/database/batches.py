@@ -53,7 +53,6 @@ class Batch(BaseBatch):
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
-            if error is None:
-                await self._cursor.close()
+            await self._cursor.close()
         finally:
             await self._transaction.__aexit__(kind, error, traceback)

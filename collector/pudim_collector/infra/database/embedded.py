@@ -19,8 +19,8 @@ import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from pudim.vocabulary.errors import PudimError
 
+from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.database.system_account import SystemAccount, choose_account, let_through
 
 MAJOR_VERSION = 18
@@ -81,6 +81,7 @@ class EmbeddedPostgres:
 
     folder: Path
     fsync: bool = True
+    conninfo: str = field(default="", init=False)
     _lock: IO[str] | None = field(default=None, repr=False)
     _process: psutil.Process | None = field(default=None, repr=False)
     _temporary_socket: Path | None = field(default=None, repr=False)
@@ -100,10 +101,11 @@ class EmbeddedPostgres:
             account = choose_account(self.folder)
             self._prepare(account)
             socket_folder = self._take_over() or self._launch(account)
-            return self._connectable(socket_folder)
+            self.conninfo = self._connectable(socket_folder)
         except BaseException:
             self.stop()
             raise
+        return self.conninfo
 
     def stop(self) -> None:
         """End the server (running queries are cancelled, nothing committed is lost) and release the folder."""
@@ -161,7 +163,9 @@ class EmbeddedPostgres:
             self._process = postmaster
             return Path(lines[4].strip())
         self._wait_for_leftovers()
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        # Nobody is left, so these are stale, though their process id may have been given to a stranger.
+        for stale in (self.cluster / "postmaster.pid", *(self.folder / "run").glob(f"{_SOCKET}*")):
+            stale.unlink(missing_ok=True)
         return None
 
     def _postmaster(self, lines: list[str]) -> psutil.Process | None:

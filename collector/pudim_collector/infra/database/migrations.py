@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psycopg
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from pudim.vocabulary.errors import PudimError
 
+from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.database.engine import PsycopgEngine
 from pudim_collector.infra.database.pool import Connection, SessionSettings, connect
 from pudim_collector.kernel.clock import Clock
@@ -140,7 +140,7 @@ async def _locked(conninfo: str) -> AsyncIterator[Connection]:
     """
     settings = SessionSettings("pudim migrate", statement_timeout=timedelta(0))
     async with await connect(conninfo, settings) as connection:
-        while not await _try_lock(connection):
+        while not await _try_lock(connection):  # noqa: ASYNC110 - the event is in another process
             await asyncio.sleep(_POLL)
         yield connection
 
@@ -170,24 +170,34 @@ async def _records(connection: Connection, app: str) -> Mapping[str, str]:
 async def _apply(
     engine: PsycopgEngine, connection: Connection, migration: _Migration, clock: Clock
 ) -> Applied:
-    script = migration.path.read_text() if migration.path.suffix == ".sql" else None
     try:
-        if script is not None and _NO_TRANSACTION.search(script):
-            started = clock.monotonic()
-            await connection.execute(script.encode())
-            return await _record(connection, migration, clock, started, [script])
-        async with engine.transaction(connection=connection) as transaction:
-            started = clock.monotonic()
-            transaction.statements = []
-            if script is None:
-                await _run_piccolo(migration.path)
-            else:
-                await connection.execute(script.encode())
-                transaction.statements.append(script)
-            return await _record(connection, migration, clock, started, transaction.statements)
-    except Exception as error:
-        detail = str(error).strip() if isinstance(error, psycopg.Error | PudimError) else repr(error)
-        raise MigrationError(f"{migration.app}/{migration.name}: {detail}") from error
+        if migration.path.suffix == ".py":
+            return await _apply_piccolo(engine, connection, migration, clock)
+        return await _apply_script(engine, connection, migration, clock)
+    except (psycopg.Error, PudimError) as error:
+        raise MigrationError(f"{migration.app}/{migration.name}: {error}") from error
+
+
+async def _apply_piccolo(
+    engine: PsycopgEngine, connection: Connection, migration: _Migration, clock: Clock
+) -> Applied:
+    started = clock.monotonic()
+    async with engine.transaction(connection=connection) as transaction:
+        transaction.statements = []
+        await _run_piccolo(migration.path)
+        return await _record(connection, migration, clock, started, transaction.statements)
+
+
+async def _apply_script(
+    engine: PsycopgEngine, connection: Connection, migration: _Migration, clock: Clock
+) -> Applied:
+    started = clock.monotonic()
+    script = migration.path.read_text()
+    async with contextlib.AsyncExitStack() as stack:
+        if not _NO_TRANSACTION.search(script):
+            await stack.enter_async_context(engine.transaction(connection=connection))
+        await connection.execute(script.encode())
+        return await _record(connection, migration, clock, started, [script])
 
 
 async def _run_piccolo(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import psycopg
 from piccolo.engine.base import validate_savepoint_name
@@ -82,7 +82,7 @@ class Transaction(PostgresTransaction):
         self._engine.current_transaction.set(self)
         return self
 
-    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> Literal[False]:
         self._engine.current_transaction.set(self._parent)
         try:
             if error is None and not self._settled:
