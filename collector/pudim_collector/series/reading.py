@@ -116,7 +116,10 @@ class Reader:
                 connection, "read", numbers, sources, positions, start, end, timedelta(seconds=step)
             )
         keys = list(places)
-        found = [SeriesColumns(*keys[row[0]], columns(row[1], row[2], row[3], row[4], row[5], step=step)) for row in rows]
+        found = [
+            SeriesColumns(*keys[row[0]], columns(row[1], row[2], row[3], row[4], row[5], step=step))
+            for row in rows
+        ]
         return Reading(step, found)
 
     async def frames_after(self, server_id: UUID, after: datetime, most: int) -> list[StoredFrame]:

@@ -1,5 +1,5 @@
 -- Frames of one server after a time, oldest first. $1 server, $2 after, $3 at most
-SELECT sources.source_id, sources.name, sources.labels, sources.layout_id, frames.time, frames.values
+SELECT sources.source_id, sources.name, sources.labels::text, sources.layout_id, frames.time, frames.values
 FROM sources
 JOIN frames ON frames.source_id = sources.source_id AND frames.time > $2
 WHERE sources.server_id = $1

@@ -1,5 +1,5 @@
 -- The newest frame of each source. $1 servers, $2 not older than, $3 only layouts with one of these metrics, or null
-SELECT sources.server_id, sources.source_id, sources.name, sources.labels, sources.layout_id, newest.time, newest.values
+SELECT sources.server_id, sources.source_id, sources.name, sources.labels::text, sources.layout_id, newest.time, newest.values
 FROM sources
 JOIN layouts USING (layout_id)
 CROSS JOIN LATERAL (

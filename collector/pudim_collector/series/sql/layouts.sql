@@ -1,2 +1,2 @@
 -- $1 layout ids
-SELECT layout_id, series FROM layouts WHERE layout_id = ANY ($1)
+SELECT layout_id, series::text FROM layouts WHERE layout_id = ANY ($1)

@@ -1,0 +1,27 @@
+"""The enrolled agents as ingest asks for them, answered by the servers feature."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pudim.wire.keys import public_from_bytes
+from pudim.wire.messages import Opening
+from pudim_collector.features.servers import queries
+from pudim_collector.features.servers.service import Servers
+from pudim_collector.ingest.agents import Agent
+
+
+class EnrolledAgents:
+    """Implements pudim_collector.ingest.agents.Agents."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+
+    async def find(self, agent_id: UUID) -> Agent | None:
+        record = await queries.find_server(agent_id)
+        if record is None:
+            return None
+        return Agent(agent_id, record.id, public_from_bytes(record.public_key), record.revoked_at is not None)
+
+    async def opened(self, agent: Agent, opening: Opening) -> None:
+        await self._servers.opened(agent.server_id, opening.agent_version, opening.facts)

@@ -1,0 +1,34 @@
+"""The collector's own Ed25519 key: made once, kept in a private file of the data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pudim.wire.keys import generate, private_bytes, private_from_bytes
+
+FILE_NAME = "collector.key"
+
+
+def collector_key(data_dir: Path) -> Ed25519PrivateKey:
+    """The key that agents pin. Several collectors of one team share it by sharing the file."""
+    path = data_dir / FILE_NAME
+    if not path.exists():
+        _create(path, private_bytes(generate()))
+    return private_from_bytes(path.read_bytes())
+
+
+def _create(path: Path, secret: bytes) -> None:
+    """Whole or not at all, and never over another process' key."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600, exist_ok=False)
+    try:
+        draft.write_bytes(secret)
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()

@@ -1,0 +1,88 @@
+"""All parts of one collector process, put together; started and stopped in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pudim_collector.app.agents import EnrolledAgents
+from pudim_collector.app.settings import Role, Settings
+from pudim_collector.app.watching import Watching
+from pudim_collector.features.metrics.service import COMMITTED, WATCH, Metrics
+from pudim_collector.features.servers.service import Servers
+from pudim_collector.infra.announcements import Announcements
+from pudim_collector.infra.database import PsycopgEngine
+from pudim_collector.infra.scheduler import Job, Scheduler
+from pudim_collector.infra.supervised import Supervisor
+from pudim_collector.ingest.endpoint import AgentStream
+from pudim_collector.ingest.writer import Writer
+from pudim_collector.kernel.clock import Clock
+from pudim_collector.series.reading import Reader
+from pudim_collector.series.store import Store
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What requests and agents meet."""
+
+    settings: Settings
+    key: Ed25519PrivateKey
+    database: PsycopgEngine
+    clock: Clock
+    store: Store
+    reader: Reader
+    servers: Servers
+    metrics: Metrics
+    announcements: Announcements
+    writer: Writer
+    stream: AgentStream
+    supervisor: Supervisor
+
+    @classmethod
+    def assemble(
+        cls, settings: Settings, key: Ed25519PrivateKey, database: PsycopgEngine, clock: Clock
+    ) -> Runtime:
+        store, reader = Store(database), Reader(database)
+        servers = Servers(reader, clock)
+        announcements = Announcements(database, [COMMITTED, WATCH])
+        writer = Writer(store)
+        return cls(
+            settings,
+            key,
+            database,
+            clock,
+            store,
+            reader,
+            servers,
+            Metrics(reader, servers, announcements, clock),
+            announcements,
+            writer,
+            AgentStream(key, EnrolledAgents(servers), store=store, writer=writer, clock=clock),
+            Supervisor(clock),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The loops of this process' role, from a database that is open and migrated."""
+        await self.store.prepare(self.clock.now())
+        self.supervisor.start("announcements", self.announcements.run)
+        if self.settings.role.includes(Role.INGEST):
+            self.supervisor.start("writer", self.writer.run)
+            self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
+        if self.settings.role.includes(Role.JOBS):
+            self.supervisor.start("scheduler", Scheduler(self.database, self._jobs(), self.clock).run)
+        try:
+            yield
+        finally:
+            await self.writer.settle()
+            await self.supervisor.close()
+
+    def _jobs(self) -> list[Job]:
+        return [Job("make room for frames", timedelta(hours=1), self._make_room)]
+
+    async def _make_room(self) -> None:
+        await self.store.prepare(self.clock.now())

@@ -1,0 +1,41 @@
+"""The HTTP server of a collector process."""
+
+from __future__ import annotations
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from pudim.vocabulary.errors import PudimError
+from pudim_collector.app.settings import Settings
+
+MAX_WEBSOCKET_MESSAGE = 4 << 20
+"""Above this the websocket layer hangs up by itself; ingest refuses by name what is over its own limit."""
+_PATIENCE = 3
+
+
+class PortTaken(PudimError):
+    """Another program listens on this address."""
+
+    code = "port_taken"
+    hint = "Choose another one with --port."
+
+
+def http_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+        # Frames are dense floats: deflating them costs more than it saves.
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_PATIENCE,
+        backlog=4096,
+    )
+    return uvicorn.Server(config)

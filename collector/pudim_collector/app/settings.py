@@ -1,0 +1,81 @@
+"""Settings of a collector; the only reader of environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pudim.vocabulary.errors import PudimError
+
+
+class BadSetting(PudimError):
+    """An environment variable has a value that Pudim cannot use."""
+
+    code = "bad_setting"
+
+
+class Role(StrEnum):
+    """What a process does; `all` does everything."""
+
+    ALL = "all"
+    WEB = "web"
+    INGEST = "ingest"
+    JOBS = "jobs"
+
+    def includes(self, part: Role) -> bool:
+        return self in {Role.ALL, part}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`database_url` None means the embedded PostgreSQL in `data_dir`."""
+
+    data_dir: Path
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8460
+    public_url: str | None = None
+    role: Role = Role.ALL
+
+    @property
+    def url(self) -> str:
+        """Where browsers and agents reach this collector, without a trailing slash."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - a name to compare with
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Raises BadSetting, naming the variable."""
+    found = os.environ if environment is None else environment
+    public_url = found.get("PUDIM_PUBLIC_URL") or None
+    if public_url and (
+        urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).hostname
+    ):
+        raise BadSetting("PUDIM_PUBLIC_URL must be like https://pudim.example.org")
+    return Settings(
+        data_dir=Path(found.get("PUDIM_DATA_DIR") or ".pudim"),
+        database_url=found.get("PUDIM_DATABASE_URL") or None,
+        host=found.get("PUDIM_HOST") or "127.0.0.1",
+        port=_port(found.get("PUDIM_PORT") or "8460"),
+        public_url=public_url,
+        role=_role(found.get("PUDIM_ROLE") or "all"),
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004 - ports end there
+        raise BadSetting("PUDIM_PORT must be a port number")
+    return int(text)
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role(text)
+    except ValueError as error:
+        raise BadSetting(f"PUDIM_ROLE must be one of {', '.join(Role)}") from error

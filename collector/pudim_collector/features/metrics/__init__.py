@@ -1,0 +1,1 @@
+"""Metrics of servers: latest values, ranges, and live pages."""

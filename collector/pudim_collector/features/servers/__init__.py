@@ -1,0 +1,1 @@
+"""Managed hosts: enrolment, what is known of them, revocation."""

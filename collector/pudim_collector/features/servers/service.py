@@ -1,0 +1,158 @@
+"""Use cases around servers: enrol one, list them with what is known now, revoke one."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pudim.vocabulary.errors import PudimError
+from pudim.wire import enrolment
+from pudim.wire.keys import public_from_bytes
+from pudim.wire.refusals import EnrolmentTokenInvalid, EnrolmentTokenUsed
+from pudim_collector.features.servers import queries
+from pudim_collector.features.servers.queries import ServerRecord
+from pudim_collector.features.servers.rules import (
+    ENROLMENT_TOKEN_LIFE,
+    SILENT_AFTER,
+    ServerState,
+    check_token,
+    state,
+)
+from pudim_collector.infra.database import database
+from pudim_collector.kernel.clock import Clock
+from pudim_collector.kernel.ids import new_id
+from pudim_collector.series.reading import Latest, Reader
+
+CPU = "system.cpu.utilization"
+MEMORY = "system.memory.utilization"
+DISK = "system.filesystem.utilization"
+HOSTNAME = "host.name"
+
+
+class NoSuchServer(PudimError):
+    """There is no server with this id."""
+
+    code = "no_such_server"
+    status = 404
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """A server with what is known of it now; fractions are None when no recent figure exists."""
+
+    record: ServerRecord
+    state: ServerState
+    last_seen_at: datetime | None
+    cpu: float | None = None
+    memory: float | None = None
+    disk: float | None = None
+
+
+@dataclass(frozen=True)
+class NewToken:
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    agent_id: UUID
+    signature: bytes
+
+
+class Servers:
+    """All use cases; also what ingest asks of the enrolled agents."""
+
+    def __init__(self, reader: Reader, clock: Clock) -> None:
+        self._reader, self._clock = reader, clock
+
+    async def all(self) -> list[ServerView]:
+        return await self._views(await queries.all_servers())
+
+    async def one(self, server_id: UUID) -> ServerView:
+        """Raises NoSuchServer."""
+        record = await queries.find_server(server_id)
+        if record is None:
+            raise NoSuchServer
+        return (await self._views([record]))[0]
+
+    async def revoke(self, server_id: UUID) -> None:
+        """Take nothing more from this server's agent. Raises NoSuchServer."""
+        if not await queries.set_revoked(server_id, self._clock.now()) and not await queries.find_server(
+            server_id
+        ):
+            raise NoSuchServer
+
+    async def create_token(self, name: str | None) -> NewToken:
+        """A single-use enrolment token; `name` is what the server will be called, else its host name."""
+        now = self._clock.now()
+        token = f"pud_enr_{secrets.token_urlsafe(24)}"
+        expires_at = now + ENROLMENT_TOKEN_LIFE
+        await queries.insert_token(new_id(), _hash(token), name or None, now, expires_at)
+        return NewToken(token, expires_at)
+
+    async def enrol(
+        self, token: str, public_key: bytes, proof: bytes, facts: dict[str, str], key: Ed25519PrivateKey
+    ) -> Enrolled:
+        """Make a server of an agent that holds `token`; `key` is the collector's.
+
+        Raises BadKey, BadSignature, EnrolmentTokenInvalid, EnrolmentTokenUsed or EnrolmentTokenExpired.
+        """
+        agent = public_from_bytes(public_key)
+        enrolment.verify_request(token, agent, key.public_key(), proof)
+        now, agent_id = self._clock.now(), new_id()
+        async with database.transaction():
+            record = await queries.find_token(_hash(token))
+            if record is None:
+                raise EnrolmentTokenInvalid
+            check_token(expires_at=record.expires_at, used_at=record.used_at, now=now)
+            name = record.name or facts.get(HOSTNAME) or str(agent_id)
+            await queries.insert_server(agent_id, name, public_key, facts, now)
+            if not await queries.claim_token(record.id, agent_id, now):
+                raise EnrolmentTokenUsed
+        return Enrolled(agent_id, enrolment.sign_answer(token, agent, agent_id, key))
+
+    async def opened(self, server_id: UUID, agent_version: str, facts: dict[str, str]) -> None:
+        """The server's agent has connected and said what it runs on."""
+        await queries.update_opened(server_id, agent_version, facts, self._clock.now())
+
+    async def _views(self, records: Sequence[ServerRecord]) -> list[ServerView]:
+        now = self._clock.now()
+        ids = [record.id for record in records]
+        seen = await self._reader.last_stored(ids)
+        fresh = await self._reader.latest(ids, now - SILENT_AFTER, [CPU, MEMORY, DISK])
+        by_server: dict[UUID, list[Latest]] = {}
+        for latest in fresh:
+            by_server.setdefault(latest.server_id, []).append(latest)
+        return [_view(record, seen.get(record.id), by_server.get(record.id, []), now) for record in records]
+
+
+def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:
+    found = state(seen, revoked=record.revoked_at is not None, now=now)
+    if found is not ServerState.LIVE:
+        return ServerView(record, found, seen)
+    return ServerView(record, found, seen, _total(own, CPU), _total(own, MEMORY), _fullest(own, DISK))
+
+
+def _total(samples: Sequence[Latest], metric: str) -> float | None:
+    """The value of the series without labels, if it could be measured."""
+    found = (one.value for one in samples if one.series.metric == metric and not one.series.labels)
+    return next((value for value in found if not math.isnan(value)), None)
+
+
+def _fullest(samples: Sequence[Latest], metric: str) -> float | None:
+    return max(
+        (one.value for one in samples if one.series.metric == metric and not math.isnan(one.value)),
+        default=None,
+    )
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

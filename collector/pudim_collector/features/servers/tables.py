@@ -1,0 +1,33 @@
+"""Servers and the tokens by which they are enrolled."""
+
+from __future__ import annotations
+
+from piccolo.columns import JSONB, UUID, Bytea, Timestamptz, Varchar
+from piccolo.table import Table
+
+from pudim_collector.infra.database import database
+
+
+class Server(Table, tablename="servers", db=database):
+    """A managed host; its id is also its agent's."""
+
+    id = UUID(primary_key=True)
+    name = Varchar(length=256)
+    public_key = Bytea()
+    enrolled_at = Timestamptz()
+    revoked_at = Timestamptz(null=True, default=None)
+    opened_at = Timestamptz(null=True, default=None)
+    agent_version = Varchar(length=256, null=True, default=None)
+    facts = JSONB(default="{}")
+
+
+class EnrolmentToken(Table, tablename="enrolment_tokens", db=database):
+    """A single-use permission to add a server; only its hash is kept."""
+
+    id = UUID(primary_key=True)
+    token_hash = Bytea(unique=True)
+    name = Varchar(length=256, null=True, default=None)
+    created_at = Timestamptz()
+    expires_at = Timestamptz()
+    used_at = Timestamptz(null=True, default=None)
+    server_id = UUID(null=True, default=None)
