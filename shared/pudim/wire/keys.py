@@ -13,6 +13,19 @@ from pudim.wire.refusals import BadSignature
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(point)
+    for point in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+)
+"""Points whose multiples are few (the sign bit aside): as a key, anyone can sign for them."""
 
 
 class BadKey(PudimError):
@@ -43,7 +56,8 @@ def public_bytes(key: Ed25519PrivateKey | Ed25519PublicKey) -> bytes:
 
 
 def public_from_bytes(raw: bytes) -> Ed25519PublicKey:
-    if len(raw) != KEY_BYTES:
+    """Raises BadKey, also for a key under which a signature would prove nothing."""
+    if len(raw) != KEY_BYTES or raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
         raise BadKey
     return Ed25519PublicKey.from_public_bytes(raw)
 
