@@ -1,29 +1,50 @@
-"""What the collector counts about itself, in one registry of its own, shown at `/metrics`."""
+"""Pudim's figures about itself, in a registry of our own: the global one also collects other libraries' notions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric
 
-registry = CollectorRegistry()
+registry = CollectorRegistry(auto_describe=True)
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_NAME = re.compile(r"pudim_[a-z0-9_]+")
 
 
-def counter(name: str, description: str, labels: Sequence[str] = ()) -> Counter:
-    return Counter(name, description, labels, registry=registry)
+class Collector(Protocol):
+    """Figures that are read when asked for, such as a pool's."""
+
+    def collect(self) -> Iterable[Metric]: ...
 
 
-def gauge(name: str, description: str, labels: Sequence[str] = ()) -> Gauge:
-    return Gauge(name, description, labels, registry=registry)
+def counter(name: str, help_text: str, labels: Sequence[str] = ()) -> Counter:
+    return Counter(_checked(name), help_text, labels, registry=registry)
+
+
+def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
+    return Gauge(_checked(name), help_text, labels, registry=registry)
 
 
 def histogram(
-    name: str, description: str, *, buckets: Sequence[float], labels: Sequence[str] = ()
+    name: str,
+    help_text: str,
+    labels: Sequence[str] = (),
+    *,
+    buckets: Sequence[float] = Histogram.DEFAULT_BUCKETS,
 ) -> Histogram:
-    return Histogram(name, description, labels, buckets=buckets, registry=registry)
+    return Histogram(_checked(name), help_text, labels, registry=registry, buckets=buckets)
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
+    """All figures in Prometheus' text format."""
     return generate_latest(registry)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"a metric of Pudim's own is named pudim_..., not {name!r}")
+    return name

@@ -54,20 +54,20 @@ _SETTINGS = {
 class EmbeddedDatabaseError(PudimError):
     """The embedded database does not start."""
 
-    code = "embedded-database"
+    code = "embedded_database"
 
 
 class DataFolderInUseError(EmbeddedDatabaseError):
     """Another Pudim uses this data folder."""
 
-    code = "data-folder-in-use"
+    code = "data_folder_in_use"
     hint = "Stop it first, or choose another --data-dir."
 
 
 class DataFolderVersionError(EmbeddedDatabaseError):
     """The data folder was written by another major version of PostgreSQL."""
 
-    code = "data-folder-version"
+    code = "data_folder_version"
     hint = f"Dump it with that version and restore it into an empty folder; this one brings {MAJOR_VERSION}."
 
 

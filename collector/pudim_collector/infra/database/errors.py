@@ -12,7 +12,7 @@ class DatabaseError(PudimError):
 class DatabaseClosedError(DatabaseError):
     """The database is not open in this process."""
 
-    code = "database-closed"
+    code = "database_closed"
     status = 503
     retry = True
     hint = "Call database.open(conninfo) in the running event loop first."
@@ -21,7 +21,7 @@ class DatabaseClosedError(DatabaseError):
 class DatabaseUnreachableError(DatabaseError):
     """PostgreSQL cannot be reached."""
 
-    code = "database-unreachable"
+    code = "database_unreachable"
     status = 503
     retry = True
     hint = "Check PUDIM_DATABASE_URL and that the server runs."
@@ -30,7 +30,7 @@ class DatabaseUnreachableError(DatabaseError):
 class DatabaseBusyError(DatabaseError):
     """All database connections are in use."""
 
-    code = "database-busy"
+    code = "database_busy"
     status = 503
     retry = True
     hint = "Try again; if it stays, raise the pool's size or find the slow query."
@@ -39,7 +39,7 @@ class DatabaseBusyError(DatabaseError):
 class ForeignTransactionError(DatabaseError):
     """This task was started inside another task's transaction and would use its connection."""
 
-    code = "foreign-transaction"
+    code = "foreign_transaction"
     hint = (
         "Do not gather, create_task or wait_for inside a transaction: await one statement after the other "
         "(asyncio.timeout is fine), or start the task after the commit."
@@ -49,11 +49,11 @@ class ForeignTransactionError(DatabaseError):
 class NestedSettingsError(DatabaseError):
     """A nested transaction is a savepoint and cannot have its own isolation level or access mode."""
 
-    code = "nested-transaction-settings"
+    code = "nested_transaction_settings"
 
 
 class TransactionRolledBackError(DatabaseError):
     """COMMIT answered ROLLBACK: a statement had failed and its error was swallowed inside the transaction."""
 
-    code = "transaction-rolled-back"
+    code = "transaction_rolled_back"
     hint = "Wrap the statement that may fail in a nested transaction()."

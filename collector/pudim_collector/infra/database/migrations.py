@@ -50,20 +50,20 @@ INSERT INTO migration (app, name, applied_at, duration, sha256, statements) VALU
 class MigrationError(PudimError):
     """A migration could not be applied; the database is as before it."""
 
-    code = "migration-failed"
+    code = "migration_failed"
 
 
 class MigrationChangedError(MigrationError):
     """A migration that was applied already has other content now."""
 
-    code = "migration-changed"
+    code = "migration_changed"
     hint = "Restore the file as it was and write a new migration instead."
 
 
 class MigrationNameError(MigrationError):
     """A migration's file is not named NNNN_(pre|post)_what.(py|sql), or its number is taken."""
 
-    code = "migration-name"
+    code = "migration_name"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _NAMES = ("pudim", "postgres")
 class NoSystemAccountError(PudimError):
     """As root, the embedded database needs a system account to run under, and none could be made."""
 
-    code = "no-system-account"
+    code = "no_system_account"
     hint = "Create one (useradd --system pudim), or run Pudim as an ordinary user."
 
 

@@ -1,0 +1,152 @@
+"""Who asks, and what a route demands of him: declared on the route, checked at start, enforced in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from litestar import Litestar
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.routes import BaseRoute, HTTPRoute
+
+from pudim.vocabulary.errors import PudimError
+
+_OPT = "access"
+
+
+class NotSignedInError(PudimError):
+    """This needs somebody who is signed in, or an API token."""
+
+    code = "not_signed_in"
+    status = 401
+    hint = "Sign in, or send an API token as `Authorization: Bearer pud_pat_...`."
+
+
+class BadTokenError(PudimError):
+    """The API token is unknown, revoked or expired."""
+
+    code = "bad_token"
+    status = 401
+    hint = "Make a new token on the page 'API tokens'."
+
+
+class PermissionMissingError(PudimError):
+    """A permission is missing."""
+
+    code = "permission_missing"
+    status = 403
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"This needs the permission {permission}.")
+        self.permission = permission
+
+
+class UndeclaredAccessError(PudimError):
+    """A route says neither which permission it needs nor why it is public, or names an unknown permission."""
+
+    code = "undeclared_access"
+    hint = 'Give it `opt=requires("feature:action")` or `opt=public("why")`, and declare the permission in FEATURE.'
+
+
+@dataclass(frozen=True)
+class Requires:
+    permission: str
+
+
+@dataclass(frozen=True)
+class Public:
+    """Open to everybody, for a reason. With `identify`, the handler is told who asks, if anybody is signed in."""
+
+    reason: str
+    identify: bool = False
+
+
+Access: TypeAlias = Requires | Public
+
+
+def requires(permission: str) -> dict[str, Any]:
+    """For a handler's, controller's or router's `opt`."""
+    return {_OPT: Requires(permission)}
+
+
+def public(reason: str, *, identify: bool = False) -> dict[str, Any]:
+    """For a handler's, controller's or router's `opt`."""
+    return {_OPT: Public(reason, identify)}
+
+
+def access_of(handler: BaseRouteHandler) -> Access | None:
+    declared = handler.opt.get(_OPT)
+    return declared if isinstance(declared, Requires | Public) else None
+
+
+class PrincipalKind(StrEnum):
+    USER = "user"
+    TOKEN = "token"  # noqa: S105 - a kind, no secret
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: a person with a session, or a program with a token; `id` is the user's or the token's."""
+
+    kind: PrincipalKind
+    id: UUID
+    team_id: UUID
+    name: str
+    email: str | None
+    role: str
+    permissions: Collection[str]
+    session_id: UUID | None = None
+    csrf_token: str | None = None
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions
+
+
+class Authenticator(Protocol):
+    """The port that accounts implement; each returns None for what is unknown, revoked or expired."""
+
+    async def by_session(self, secret: str) -> Principal | None: ...
+
+    async def by_token(self, secret: str) -> Principal | None: ...
+
+
+def check_declared(app: Litestar, permissions: Collection[str]) -> None:
+    """Raise UndeclaredAccessError for the first route that says nothing, or names what no feature declares."""
+    for route, handler in _handlers(app):
+        access = access_of(handler)
+        if access is None and not is_automatic_options(handler):
+            raise UndeclaredAccessError(f"{route.path} ({handler}) declares no access")
+        if isinstance(access, Requires) and access.permission not in permissions:
+            raise UndeclaredAccessError(
+                f"{route.path} requires {access.permission}, which no feature declares"
+            )
+        if isinstance(access, Public) and not access.reason.strip():
+            raise UndeclaredAccessError(f"{route.path} is public without a reason")
+
+
+def is_automatic_options(handler: BaseRouteHandler) -> bool:
+    """Litestar's own answer to OPTIONS, which only lists the methods."""
+    return isinstance(handler, HTTPRouteHandler) and handler.http_methods == {"OPTIONS"}
+
+
+def _handlers(app: Litestar) -> Iterator[tuple[BaseRoute, BaseRouteHandler]]:
+    for route in app.routes:
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
+        yield from ((route, handler) for handler in handlers)
+
+
+def safe_local_path(wanted: str | None, default: str = "/") -> str:
+    """`wanted` if it stays on this site whatever a browser makes of it, else `default`."""
+    if not wanted or not wanted.startswith("/") or wanted[1:2] in {"/", "\\"}:
+        return default
+    if "\\" in wanted or any(ord(character) < 0x21 or ord(character) == 0x7F for character in wanted):  # noqa: PLR2004
+        return default
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return default
+    return default if parts.scheme or parts.netloc else wanted

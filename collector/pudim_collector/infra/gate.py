@@ -1,0 +1,174 @@
+"""The one place where requests are let in: after routing, before any handler, default deny.
+
+A Bearer token counts alone: a bad one is refused even beside a good cookie. Cookies are believed only from our own
+pages: browsers say where a request comes from, and unsafe methods also carry a token bound to the session.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra.auth import (
+    Authenticator,
+    BadTokenError,
+    NotSignedInError,
+    PermissionMissingError,
+    Principal,
+    Public,
+    Requires,
+    access_of,
+    is_automatic_options,
+)
+
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf_token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class ForeignOriginError(PudimError):
+    """The request comes from a page of another site."""
+
+    code = "foreign_origin"
+    status = 403
+    hint = "Behind a proxy, let it pass the Host header on, or set PUDIM_PUBLIC_URL."
+
+
+class CsrfTokenError(PudimError):
+    """The form's token is missing or belongs to another session."""
+
+    code = "csrf_token"
+    status = 403
+    hint = "Load the page again and repeat."
+
+
+class UnknownHostError(PudimError):
+    """Nothing is served under this host name."""
+
+    code = "unknown_host"
+    status = 400
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """`hosts`: names to answer under, all when empty. `own_hosts`: host[:port] of pages whose requests are ours."""
+
+    hosts: frozenset[str] = frozenset()
+    own_hosts: frozenset[str] = frozenset()
+
+
+def cookie_name(scheme: str) -> str:
+    """`__Host-` keeps sibling subdomains from planting it; browsers allow that name on HTTPS only."""
+    return "__Host-pudim" if scheme in {"https", "wss"} else "pudim"
+
+
+@dataclass
+class Gate(ASGIMiddleware):
+    authenticator: Authenticator
+    settings: EdgeSettings = field(default_factory=EdgeSettings)
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET, ScopeType.ASGI)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope, receive, send)
+        try:
+            scope["user"] = await self._admit(connection)
+        except PudimError as refusal:
+            if scope["type"] == ScopeType.WEBSOCKET:
+                raise _for_websocket(refusal) from refusal
+            raise
+        await next_app(scope, receive, send)
+
+    async def _admit(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
+        """Who asks, None if nobody is known and nobody need be; raises if he may not."""
+        self._check_host(connection)
+        access = access_of(connection.route_handler)
+        if access is None and not is_automatic_options(connection.route_handler):
+            raise PermissionMissingError("(none declared)")
+        if not isinstance(access, Requires):
+            self._check_origin(connection)
+            identify = isinstance(access, Public) and access.identify
+            return await self._by_cookie(connection) if identify else None
+        principal = await self._by_bearer(connection)
+        if principal is None:
+            principal = await self._by_trusted_cookie(connection)
+        if not principal.may(access.permission):
+            raise PermissionMissingError(access.permission)
+        return principal
+
+    async def _by_bearer(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
+        scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        principal = await self.authenticator.by_token(secret.strip())
+        if principal is None:
+            raise BadTokenError
+        return principal
+
+    async def _by_cookie(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
+        secret = connection.cookies.get(cookie_name(connection.url.scheme))
+        return await self.authenticator.by_session(secret) if secret else None
+
+    async def _by_trusted_cookie(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal:
+        principal = await self._by_cookie(connection)
+        if principal is None:
+            raise NotSignedInError
+        self._check_origin(connection)
+        if connection.scope["type"] == ScopeType.HTTP and connection.scope["method"] not in _SAFE_METHODS:
+            await _check_csrf_token(connection, principal)
+        return principal
+
+    def _check_host(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        host = (urlsplit(f"//{connection.headers.get('host', '')}").hostname or "").lower()
+        if self.settings.hosts and host not in self.settings.hosts:
+            raise UnknownHostError
+
+    def _check_origin(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Refuse what a browser says another site's page started. Programs send neither header, and pass."""
+        headers = connection.headers
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if site == "same-origin" or (origin is None and site in {None, "none"}):
+            return
+        if origin is None and _is_navigation(connection):
+            return  # a link on another site may lead here
+        own = self.settings.own_hosts | {headers.get("host", "").lower()}
+        if site is not None or origin is None or urlsplit(origin.lower()).netloc not in own:
+            raise ForeignOriginError
+
+
+def _is_navigation(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    return (
+        connection.scope["type"] == ScopeType.HTTP
+        and connection.scope["method"] in _SAFE_METHODS
+        and connection.headers.get("sec-fetch-mode") == "navigate"
+    )
+
+
+async def _check_csrf_token(connection: ASGIConnection[Any, Any, Any, Any], principal: Principal) -> None:
+    given = connection.headers.get(CSRF_HEADER)
+    if given is None and connection.headers.get("content-type", "").startswith(_FORMS):
+        request: Request[Any, Any, Any] = Request(connection.scope, connection.receive, connection.send)
+        given = str((await request.form()).get(CSRF_FIELD, ""))
+    expected = principal.csrf_token or ""
+    if not expected or not given or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise CsrfTokenError
+
+
+def _for_websocket(refusal: PudimError) -> Exception:
+    kind = (
+        NotAuthorizedException
+        if refusal.status == NotAuthorizedException.status_code
+        else PermissionDeniedException
+    )
+    return kind(refusal.code)

@@ -1,0 +1,109 @@
+"""HTML out of web's templates, escaped by default, each under a policy that allows our own scripts only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Request, Response
+from litestar.router import Router
+from litestar.static_files import create_static_files_router
+
+import pudim_web
+from pudim_collector.infra.auth import Principal, public
+from pudim_collector.infra.headers import page_policy
+from pudim_collector.infra.manifest import NavigationEntry
+
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def asset_url(name: str) -> str:
+    return pudim_web.assets()[name]
+
+
+class Pages:
+    """Templates, navigation and assets; one per application, found in its state."""
+
+    def __init__(
+        self,
+        navigation: Sequence[NavigationEntry] = (),
+        *,
+        templates: Path = pudim_web.TEMPLATES,
+        assets: Callable[[str], str] = asset_url,
+    ) -> None:
+        self._navigation = navigation
+        self._assets = assets
+        self._version = version("pudim-collector")
+        self._environment = Environment(
+            loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+
+    def page(self, request: Request[Any, Any, Any], title: str, nonce: str) -> dict[str, Any]:
+        """What every template gets as `page`."""
+        principal = _principal(request)
+        return {
+            "title": title,
+            "path": request.url.path,
+            "user": {"name": principal.name, "email": principal.email} if principal else None,
+            "csrf_token": principal.csrf_token or "" if principal else "",
+            "nonce": nonce,
+            "navigation": self._entries(request.url.path, principal),
+            "version": self._version,
+            "assets": self._assets,
+        }
+
+    def _entries(self, path: str, principal: Principal | None) -> list[dict[str, Any]]:
+        return [
+            {"label": entry.label, "href": entry.href, "icon": entry.icon, "active": entry.leads_to(path)}
+            for entry in self._navigation
+            if principal is not None and principal.may(entry.permission)
+        ]
+
+    def html(self, name: str, page: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+        return self._environment.get_template(name).render({**context, "page": page})
+
+
+def render(
+    request: Request[Any, Any, Any], template: str, *, title: str, status: int = 200, **context: Any
+) -> Response[str]:
+    pages: Pages = request.app.state["pages"]
+    nonce = secrets.token_urlsafe(16)
+    return Response(
+        pages.html(template, pages.page(request, title, nonce), context),
+        status_code=status,
+        media_type=MediaType.HTML,
+        headers={"Content-Security-Policy": page_policy(nonce), "Cache-Control": "no-store"},
+    )
+
+
+def wants_page(request: Request[Any, Any, Any]) -> bool:
+    """Whether a person's browser asks, rather than a program."""
+    if request.url.path.startswith("/api/"):
+        return False
+    return "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers
+
+
+def static_router(folder: Path = pudim_web.STATIC) -> Router:
+    """Built assets: their names change with their content, so they never expire."""
+    return create_static_files_router(
+        path="/static",
+        directories=[folder],
+        cache_control=None,
+        opt=public("styles and scripts of the sign-in page too"),
+        include_in_schema=False,
+        after_request=_cache_for_ever,
+    )
+
+
+def _cache_for_ever(response: Response[Any]) -> Response[Any]:
+    response.headers["Cache-Control"] = _FOREVER
+    return response
+
+
+def _principal(request: Request[Any, Any, Any]) -> Principal | None:
+    found = request.scope.get("user")
+    return found if isinstance(found, Principal) else None

@@ -1,0 +1,125 @@
+"""Every failure at the HTTP edge in one form: problem details (RFC 9457) for programs, a page for people.
+
+Litestar's own plugin puts the specific text into `title` and leaves 500s out.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.response import Redirect
+from msgspec import UNSET, Struct, UnsetType
+
+from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra.auth import BadTokenError, NotSignedInError
+from pudim_collector.infra.pages import render, wants_page
+from pudim_collector.kernel.ids import new_id
+
+_log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+_SERVER_ERROR = 500
+
+
+class FieldProblem(Struct):
+    """One value of the request that cannot be used; `pointer` is a JSON pointer into it."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Struct):
+    """Problem details after RFC 9457. `code` is stable; `request_id` is in our log too."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str | UnsetType = UNSET
+    request_id: str | UnsetType = UNSET
+    errors: list[FieldProblem] | UnsetType = UNSET
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Litestar's exception handler for everything."""
+    if isinstance(error, NotSignedInError) and wants_page(request):
+        return _to_sign_in(request)
+    problem = problem_of(error)
+    if problem.status >= _SERVER_ERROR:
+        problem.request_id = str(new_id())
+        _log.error(
+            "request %s: %s %s failed", problem.request_id, request.method, request.url.path, exc_info=error
+        )
+    return _page(request, problem) if wants_page(request) else _document(problem, _headers(error))
+
+
+def problem_of(error: Exception) -> Problem:
+    if isinstance(error, PudimError):
+        return _of_named(error)
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    return _problem(_SERVER_ERROR, "internal", "Something went wrong on our side.")
+
+
+def _of_named(error: PudimError) -> Problem:
+    """A failure of ours tells its class's sentence only: the instance's text may quote internals."""
+    detail = error.detail if error.status < _SERVER_ERROR else type(error)().detail
+    problem = _problem(error.status, error.code, detail)
+    if error.hint:
+        problem.hint = error.hint
+    return problem
+
+
+def _of_http(error: HTTPException) -> Problem:
+    status = error.status_code
+    code = HTTPStatus(status).name.lower()
+    if status >= _SERVER_ERROR:
+        return _problem(status, code, "Something went wrong on our side.")
+    if not isinstance(error, ValidationException):
+        return _problem(status, code, error.detail)
+    problem = _problem(status, "invalid_request", "The request has values that cannot be used.")
+    problem.errors = [_field(one) for one in error.extra or [] if isinstance(one, dict)]
+    return problem
+
+
+def _field(found: dict[str, Any]) -> FieldProblem:
+    path = str(found.get("key") or "").replace("~", "~0").replace("/", "~1").replace(".", "/")
+    return FieldProblem(f"/{path}" if path else "", str(found.get("message", "")))
+
+
+def _problem(status: int, code: str, detail: str) -> Problem:
+    return Problem(f"urn:pudim:problem:{code}", HTTPStatus(status).phrase, status, detail, code)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    headers = dict(getattr(error, "headers", None) or {})
+    if isinstance(error, NotSignedInError | BadTokenError):
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def _document(problem: Problem, headers: dict[str, str]) -> Response[Problem]:
+    return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _page(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
+    try:
+        return render(request, "error.html", title=problem.title, status=problem.status, problem=problem)
+    except Exception:  # noqa: BLE001 - the page about the failure failed: say it plainly
+        _log.exception("error.html cannot be rendered")
+        return Response(
+            f"{problem.title}: {problem.detail}", status_code=problem.status, media_type="text/plain"
+        )
+
+
+def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    target = f"/sign-in?next={quote(wanted, safe='/')}" if request.method == "GET" else "/sign-in"
+    if "hx-request" in request.headers:
+        return Response("", status_code=401, headers={"HX-Redirect": "/sign-in"})
+    return Redirect(target, status_code=303)
