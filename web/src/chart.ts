@@ -1,0 +1,5 @@
+// What a page with charts has besides app.ts.
+import "./charts/chart";
+import "./charts/figure";
+import "./charts/range-picker";
+import "./charts/server-state";

@@ -1,0 +1,13 @@
+// htmx for pages whose forms change a part of the page; it sends the CSRF token with each request.
+import htmx from "htmx.org";
+
+htmx.config.includeIndicatorStyles = false; // an inline style, which the page's policy forbids
+htmx.config.allowEval = false;
+htmx.config.selfRequestsOnly = true;
+htmx.config.historyCacheSize = 0;
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content;
+  const { headers } = (event as CustomEvent<{ headers: Record<string, string> }>).detail;
+  if (token) headers["X-CSRF-Token"] = token;
+});

@@ -1,0 +1,62 @@
+// Speaks to the collector's JSON API in the name of the signed-in person.
+import type { Labels } from "../pure/labels";
+import type { Columns } from "../pure/series";
+import type { Figure } from "../pure/units";
+
+export interface Server {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly last_seen_at: string | null;
+  readonly cpu: Figure;
+  readonly memory: Figure;
+  readonly disk: Figure;
+}
+
+export interface SeriesAnswer {
+  readonly metric: string;
+  readonly unit: string;
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+  readonly series: readonly (Columns & { readonly server: string; readonly labels: Labels })[];
+}
+
+export interface SeriesQuestion {
+  readonly metric: string;
+  readonly servers: readonly string[];
+  readonly from: string;
+  readonly to: string;
+  readonly points: number;
+}
+
+/** The collector said no, in the words of its problem details. */
+export class RequestFailed extends Error {
+  override readonly name = "RequestFailed";
+}
+
+export async function getJson<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
+  const response = await fetch(path, { headers: { Accept: "application/json" }, signal: signal ?? null });
+  if (!response.ok) throw new RequestFailed(await reason(response));
+  return (await response.json()) as Answer;
+}
+
+export function getSeries(question: SeriesQuestion, signal?: AbortSignal): Promise<SeriesAnswer> {
+  const query = new URLSearchParams({
+    metric: question.metric,
+    from: question.from,
+    to: question.to,
+    points: String(question.points),
+  });
+  for (const server of question.servers) query.append("server", server);
+  return getJson(`/api/v2/series?${query}`, signal);
+}
+
+async function reason(response: Response): Promise<string> {
+  try {
+    const problem = (await response.json()) as { title?: string; detail?: string };
+    return problem.detail || problem.title || `status ${response.status}`;
+  } catch {
+    return `status ${response.status}`;
+  }
+}
