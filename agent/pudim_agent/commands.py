@@ -1,0 +1,133 @@
+"""`pudim agent ...`: what a person types on a host. The agent itself runs in a slimmer process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from pudim.vocabulary.errors import PudimError
+from pudim_agent.config import DEFAULT_CONFIG, DEFAULT_STATE_DIR, AgentConfig, load, parse
+from pudim_agent.enrolment import CONFIG_FILE
+
+_state_dir = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"Where keys and spool are; default {DEFAULT_STATE_DIR}.",
+)
+_config = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Default: agent.toml in the state directory, else {DEFAULT_CONFIG}.",
+)
+
+
+class _Failure(click.ClickException):
+    """A PudimError as the command line says it."""
+
+    def __init__(self, error: PudimError) -> None:
+        super().__init__(f"{error.detail}\n{error.hint}" if error.hint else error.detail)
+
+
+@click.group()
+def agent() -> None:
+    """The program that watches this host."""
+
+
+@agent.command()
+@_config
+@_state_dir
+def run(config_path: Path | None, state_dir: Path | None) -> None:
+    """Watch this host until stopped."""
+    path = _path(config_path, state_dir)
+    # Another process image: the command line's libraries would stay in memory for as long as the agent runs.
+    os.execv(sys.executable, [sys.executable, "-m", "pudim_agent", "--config", str(path)])  # noqa: S606
+
+
+@agent.command()
+@click.option("--url", required=True, help="Where the collector answers.")
+@click.option("--token", required=True, help="The single-use token from the page 'Add server'.")
+@click.option("--collector-key", required=True, help="The collector's public key, from the same page.")
+@click.option("--name", help="How the server is called; default its host name.")
+@click.option("--interval-ms", type=int, help="Time between samples, if not ten seconds.")
+@click.option("--insecure", is_flag=True, help="Allow http:// to another host.")
+@_state_dir
+def enrol(
+    url: str,
+    token: str,
+    collector_key: str,
+    name: str | None,
+    interval_ms: int | None,
+    insecure: bool,
+    state_dir: Path | None,
+) -> None:
+    """Make this host known to a collector."""
+    from pudim_agent import enrolment
+
+    where = (state_dir or DEFAULT_STATE_DIR).absolute()
+    config = AgentConfig(
+        url=url,
+        collector_key=collector_key,
+        state_dir=where,
+        interval_ms=interval_ms or AgentConfig.interval_ms,
+        insecure=insecure,
+    )
+    try:
+        checked = parse(enrolment.config_text(config))
+        identity = asyncio.run(enrolment.enrol(checked, token, name))
+    except PudimError as error:
+        raise _Failure(error) from error
+    click.echo(f"Enrolled as {identity.agent_id}. Start with: pudim agent run --state-dir {where}")
+
+
+@agent.command()
+@_config
+@_state_dir
+def status(config_path: Path | None, state_dir: Path | None) -> None:
+    """Say whether the agent runs, what it costs and how much waits for the collector."""
+    from pudim_agent.footprint import running_agent
+
+    config = _load(config_path, state_dir)
+    click.echo(f"collector  {config.url}")
+    found = running_agent(config.state_dir)
+    if found is None:
+        click.echo("agent      not running")
+    else:
+        click.echo(
+            f"agent      process {found.pid}, {found.resident_mebibytes:.1f} MiB, "
+            f"{found.cpu_percent:.2f} % of a core since {found.started:%Y-%m-%d %H:%M}"
+        )
+    waiting = sum(one.stat().st_size for one in (config.state_dir / "spool").glob("*.spool"))
+    click.echo(f"spool      {waiting / 2**20:.1f} of {config.spool.max_mebibytes} MiB")
+    sys.exit(0 if found else 3)  # as systemctl: 3 is "not running"
+
+
+@agent.command()
+@_config
+@_state_dir
+def doctor(config_path: Path | None, state_dir: Path | None) -> None:
+    """Check identity, state directory, clock and the connection, and say what to do."""
+    from pudim_agent.diagnosis import findings
+
+    found = asyncio.run(findings(_load(config_path, state_dir)))
+    for one in found:
+        click.echo(f"{'ok  ' if one.fine else 'FAIL'} {one.subject}: {one.said}")
+    sys.exit(0 if all(one.fine for one in found) else 1)
+
+
+def _path(config_path: Path | None, state_dir: Path | None) -> Path:
+    if config_path is not None:
+        return config_path
+    enrolled = (state_dir or DEFAULT_STATE_DIR) / CONFIG_FILE
+    return enrolled if state_dir or enrolled.exists() else DEFAULT_CONFIG
+
+
+def _load(config_path: Path | None, state_dir: Path | None) -> AgentConfig:
+    try:
+        return load(_path(config_path, state_dir))
+    except PudimError as error:
+        raise _Failure(error) from error

@@ -1,0 +1,161 @@
+"""Keeps a connection to the collector: dials, waits longer after each failure, and says once what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+
+from pudim.vocabulary.errors import PudimError
+from pudim.wire.codec import MAX_MESSAGE_BYTES
+from pudim.wire.enrolment import STREAM_PATH
+from pudim.wire.handshake import AgentHandshake
+from pudim.wire.keys import from_text, public_from_bytes
+from pudim.wire.refusals import BY_CODE, Refusal, Superseded
+from pudim_agent.backoff import Backoff
+from pudim_agent.clock import Clock
+from pudim_agent.config import AgentConfig
+from pudim_agent.identity import Identity
+from pudim_agent.session import Session, shake_hands
+from pudim_agent.spool import Spool
+
+_log = logging.getLogger(__name__)
+_FAILURES = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError, OSError, PudimError)
+_HEARTBEAT = 60.0
+
+
+class Pace(NamedTuple):
+    """Seconds: between attempts from `low` doubling to `high`, after a lasting refusal `refused`."""
+
+    low: float = 1.0
+    high: float = 60.0
+    refused: float = 300.0
+    dial: float = 15.0
+
+
+class ClosedByCollector(ConnectionError):
+    """The collector ended the connection."""
+
+
+class AiohttpSocket:
+    """A session's Socket over aiohttp's websocket."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def send(self, message: bytes) -> None:
+        await self._socket.send_bytes(message)
+
+    async def receive(self, patience: float) -> bytes:
+        message = await self._socket.receive(patience)
+        if message.type is aiohttp.WSMsgType.BINARY:
+            content: bytes = message.data
+            return content
+        reason = message.extra if message.type is aiohttp.WSMsgType.CLOSE else None
+        if reason in BY_CODE:
+            raise BY_CODE[reason]
+        raise ClosedByCollector(f"closed: {reason or self._socket.close_code or message.type.name}")
+
+
+class Stream:
+    def __init__(
+        self,
+        config: AgentConfig,
+        identity: Identity,
+        spool: Spool,
+        *,
+        clock: Clock,
+        set_interval: Callable[[int | None], None],
+        facts: Mapping[str, str],
+        pace: Pace | None = None,
+    ) -> None:
+        self._config, self._identity, self._spool = config, identity, spool
+        self._clock, self._set_interval, self._facts = clock, set_interval, facts
+        self._pace = pace or Pace()
+        self._backoff = Backoff(self._pace.low, self._pace.high)
+        self._collector = public_from_bytes(from_text(config.collector_key))
+        self._session: Session | None = None
+        self._said = ""
+
+    def wake(self) -> None:
+        """The spool holds something new."""
+        if self._session is not None:
+            self._session.wake()
+
+    async def run(self) -> None:
+        """For ever: only cancelling ends it."""
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            while True:
+                await asyncio.sleep(await self._attempt(http))
+
+    async def _attempt(self, http: aiohttp.ClientSession) -> float:
+        """One connection from dialling to its end; how long to wait then."""
+        try:
+            await self._converse(http)
+        except _FAILURES as failure:
+            return self._wait_after(failure)
+        return self._backoff.next()
+
+    async def _converse(self, http: aiohttp.ClientSession) -> None:
+        connecting = http.ws_connect(
+            websocket_url(self._config.url),
+            heartbeat=_HEARTBEAT,
+            max_msg_size=MAX_MESSAGE_BYTES,
+            ssl=tls(self._config),
+            timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+        )
+        socket = await asyncio.wait_for(connecting, self._pace.dial)
+        try:
+            await self._talk(AiohttpSocket(socket))
+        finally:
+            self._session = None
+            self._set_interval(None)
+            await socket.close()
+
+    async def _talk(self, socket: AiohttpSocket) -> None:
+        handshake = AgentHandshake(self._identity.agent_id, self._identity.key, self._collector)
+        channel = await shake_hands(socket, handshake, self._pace.dial)
+        session = Session(socket, channel, self._spool, clock=self._clock, set_interval=self._set_interval)
+        self._session = session
+        self._say("", "connected to %s", self._config.url)
+        try:
+            await session.run(self._config.interval_ms, self._facts)
+        except Superseded:  # perhaps two agents share this identity: they must not take turns each second
+            raise
+        except _FAILURES:
+            if session.progressed:
+                self._backoff.reset()
+            raise
+
+    def _wait_after(self, failure: BaseException) -> float:
+        if isinstance(failure, Refusal):
+            hint = f" {failure.hint}" if failure.hint else ""
+            self._say(failure.code, "refused (%s): %s%s", failure.code, failure.detail, hint)
+            if not failure.retry:
+                return self._backoff.jitter(self._pace.refused)
+        else:
+            name = type(failure).__name__
+            self._say(name, "no connection to %s: %s: %s", self._config.url, name, failure)
+        return self._backoff.next()
+
+    def _say(self, state: str, message: str, *words: object) -> None:
+        """Log a change of state, not each attempt."""
+        if state != self._said or not state:
+            self._said = state
+            _log.log(logging.WARNING if state else logging.INFO, message, *words)
+
+
+def websocket_url(url: str) -> str:
+    parts = urlsplit(url)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + STREAM_PATH, "", ""))
+
+
+def tls(config: AgentConfig) -> ssl.SSLContext | bool:
+    """How to verify the collector's certificate; there is no way to leave that out."""
+    return ssl.create_default_context(cafile=config.ca_file) if config.ca_file else True
