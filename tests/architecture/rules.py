@@ -1,0 +1,234 @@
+"""Conventions that a type checker cannot see, each with where it holds, what to do instead, and its exceptions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from tests.architecture.codebase import Module
+
+PACKAGES = ("agent/", "collector/", "shared/", "web/pudim_web/")
+EVERYWHERE = ("",)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`find` yields the lines that break it. `homes` are the files whose job the forbidden thing is."""
+
+    name: str
+    instead: str
+    find: Callable[[Module], Iterator[int]]
+    within: tuple[str, ...] = PACKAGES
+    homes: tuple[str, ...] = ()
+
+    def offences(self, module: Module) -> list[str]:
+        if not module.path.startswith(self.within) or module.path in self.homes:
+            return []
+        return [f"{module.path}:{line}" for line in self.find(module)]
+
+
+EXCEPTIONS = {
+    (
+        "clock",
+        "collector/pudim_collector/kernel/ids.py",
+    ): "a UUIDv7 holds the time it was made; nothing decides by it",
+    (
+        "environment",
+        "collector/pudim_collector/infra/database/__init__.py",
+    ): "Piccolo finds its settings only there",
+    (
+        "tasks",
+        "collector/pudim_collector/infra/database/pool.py",
+    ): "shields a COMMIT from cancellation and awaits it",
+    ("tasks", "agent/pudim_agent/loop.py"): "the agent's own supervisor; Python 3.10 has no TaskGroup",
+    (
+        "tasks",
+        "agent/pudim_agent/session.py",
+    ): "both halves are awaited together; Python 3.10 has no TaskGroup",
+}
+"""The escape: (rule, file) -> why it may. An entry that is no longer needed fails."""
+
+
+def uses(*names: str) -> Callable[[Module], Iterator[int]]:
+    """Lines that mention one of these full names, called or not."""
+
+    def find(module: Module) -> Iterator[int]:
+        for node in ast.walk(module.tree):
+            if isinstance(node, (ast.Name, ast.Attribute)) and module.named(node) in names:
+                yield node.lineno
+
+    return find
+
+
+def imports(*packages: str) -> Callable[[Module], Iterator[int]]:
+    """Lines that import one of these modules or something in them."""
+
+    def find(module: Module) -> Iterator[int]:
+        for node in ast.walk(module.tree):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [one.name for one in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{one.name}" for one in node.names]
+            if any(f"{name}.".startswith(f"{package}.") for name in names for package in packages):
+                yield node.lineno
+
+    return find
+
+
+def _bare_tasks(module: Module) -> Iterator[int]:
+    groups = {
+        item.optional_vars.id
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.AsyncWith)
+        for item in node.items
+        if isinstance(item.optional_vars, ast.Name)
+        and module.named(item.context_expr) == "asyncio.TaskGroup()"
+    }
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call):
+            owner, _, called = module.named(node.func).rpartition(".")
+            if called in {"create_task", "ensure_future"} and owner not in groups:
+                yield node.lineno
+
+
+def _shells(module: Module) -> Iterator[int]:
+    yield from uses("os.system", "os.popen", "asyncio.create_subprocess_shell", "subprocess.getoutput")(
+        module
+    )
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.keyword) and node.arg == "shell" and not _is_false(node.value):
+            yield node.value.lineno
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value
+
+
+def _no_sentence(module: Module) -> Iterator[int]:
+    said = (ast.get_docstring(module.tree) or "").split("\n\n")[0].strip()
+    if not said.endswith((".", ":", "?")) or len(said.split()) < 3:
+        yield 1
+
+
+_BANNED_FILES = re.compile(r"(^|_)(utils?|helpers?|misc|managers?|data|info|common)$")
+_BANNED_CLASSES = re.compile(r"(Utils?|Helpers?|Misc|Managers?)$")
+
+
+def _empty_names(module: Module) -> Iterator[int]:
+    parts = PurePosixPath(module.path).with_suffix("").parts
+    if any(_BANNED_FILES.search(part) for part in parts):
+        yield 1
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef) and _BANNED_CLASSES.search(node.name):
+            yield node.lineno
+
+
+RULES = [
+    Rule(
+        "clock",
+        "Take `now` as an argument, or a Clock (pudim_collector.kernel.clock, pudim_agent.clock): a rule that reads the "
+        "wall clock can be neither tested nor replayed over history.",
+        uses(
+            "datetime.datetime.now",
+            "datetime.datetime.utcnow",
+            "datetime.datetime.today",
+            "datetime.date.today",
+            "time.time",
+            "time.time_ns",
+        ),
+        homes=("agent/pudim_agent/clock.py", "collector/pudim_collector/kernel/clock.py"),
+    ),
+    Rule(
+        "environment",
+        "Add a field to Settings in pudim_collector/app/settings.py and pass it down: one place says what can be set.",
+        uses("os.environ", "os.environb", "os.getenv", "os.putenv"),
+        homes=("collector/pudim_collector/app/settings.py",),
+    ),
+    Rule(
+        "tasks",
+        "Start it with pudim_collector.infra.supervised, or in an asyncio.TaskGroup: a bare task that dies is seen by nobody.",
+        _bare_tasks,
+        homes=("collector/pudim_collector/infra/supervised.py",),
+    ),
+    Rule(
+        "shell",
+        "Pass an argv list without a shell: host names, log lines and labels are hostile in a shell string.",
+        _shells,
+        within=EVERYWHERE,
+    ),
+    Rule(
+        "outbound",
+        "Send it through pudim_collector.infra.safe_http, which checks the address at connect time: a user's URL may point inside.",
+        imports("httpx", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "httpcore"),
+        within=("collector/",),
+        homes=("collector/pudim_collector/infra/safe_http.py",),
+    ),
+    Rule(
+        "sentence",
+        "Begin the module with a docstring whose first paragraph is one sentence that says why the module exists.",
+        _no_sentence,
+        within=EVERYWHERE,
+    ),
+    Rule(
+        "names",
+        "Name it by what it does (docs/glossary.md has the words); utils, helpers, misc, manager, data, info, common say nothing.",
+        _empty_names,
+        within=EVERYWHERE,
+    ),
+]
+
+
+FEATURES = "collector/pudim_collector/features/"
+_FEATURE_FILE = re.compile(
+    r"(__init__|rules|service|queries|tables|piccolo_app|schemas|routes|pages|jobs|events)\.py"
+    r"|piccolo_migrations/\w+\.(py|sql)"
+    r"|sql/\w+\.sql"
+)
+FEATURE_FILES_INSTEAD = (
+    "A feature has the files of docs/architecture.md only: rules, service, queries, tables, piccolo_app, piccolo_migrations/, "
+    "schemas, routes, pages, jobs, events, sql/. Put it in the one it belongs to, or make a feature of its own."
+)
+
+
+def foreign_feature_files(paths: list[str]) -> list[str]:
+    inside = [path for path in paths if path.startswith(FEATURES) and path != f"{FEATURES}__init__.py"]
+    return [path for path in inside if not _FEATURE_FILE.fullmatch(path[len(FEATURES) :].partition("/")[2])]
+
+
+def shadowing_packages(paths: list[str]) -> list[str]:
+    """A top-level folder with `__init__.py` shadows the distribution of that name (`packaging/` does)."""
+    return [path for path in paths if path.count("/") == 1 and path.endswith("/__init__.py")]
+
+
+# Written backwards, so that this file does not hold them.
+FORBIDDEN_TEXTS = tuple(
+    word[::-1]
+    for word in ("gro.ipyp", "detsohnohtyp.selif", "sjmpn.yrtsiger", "naibed.bed", "/krow/", "/toor/")
+)
+FORBIDDEN_TEXTS_INSTEAD = (
+    "No address of a package registry and no path of one machine in the repository: whoever clones it may sit behind "
+    "a mirror. Name packages, not hosts; write paths relative to the repository."
+)
+
+
+def forbidden_texts(path: str, text: str) -> list[str]:
+    return [
+        f"{path}:{number}: {word}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for word in FORBIDDEN_TEXTS
+        if word in line
+    ]
+
+
+_ADDRESS = re.compile(r'"resolved"|git\+|file:|^[^"]*https?://')
+ADDRESSES_INSTEAD = (
+    "Write the lock again without addresses: `just lock`, or npm with `omit-lockfile-registry-resolved`."
+)
+
+
+def addresses(path: str, text: str) -> list[str]:
+    return [f"{path}:{number}" for number, line in enumerate(text.splitlines(), 1) if _ADDRESS.search(line)]
