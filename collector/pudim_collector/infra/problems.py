@@ -109,12 +109,27 @@ def _document(problem: Problem, headers: dict[str, str]) -> Response[Problem]:
 
 def _page(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
     try:
-        return render(request, "error.html", title=problem.title, status=problem.status, problem=problem)
+        return render(
+            request, "error.html", title=problem.title, status=problem.status, error=_for_people(problem)
+        )
     except Exception:  # noqa: BLE001 - the page about the failure failed: say it plainly
         _log.exception("error.html cannot be rendered")
         return Response(
             f"{problem.title}: {problem.detail}", status_code=problem.status, media_type="text/plain"
         )
+
+
+def _for_people(problem: Problem) -> dict[str, Any]:
+    hint = problem.hint or ""
+    if problem.request_id:
+        hint = f"{hint} The log tells more under {problem.request_id}.".strip()
+    return {
+        "status": problem.status,
+        "title": problem.title,
+        "detail": problem.detail,
+        "hint": hint,
+        "code": problem.code,
+    }
 
 
 def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:

@@ -1,0 +1,19 @@
+"""Who may use Pudim, and how they prove it."""
+
+from pathlib import Path
+
+from pudim_collector.features.accounts.pages import AccountPages
+from pudim_collector.features.accounts.routes import AccountRoutes
+from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.manifest import Feature, NavigationEntry
+
+FEATURE = Feature(
+    name="accounts",
+    controllers=(AccountRoutes, AccountPages),
+    permissions={
+        "account:read": "See who is signed in, and sign out",
+        "tokens:manage": "See, make and revoke API tokens",
+    },
+    navigation=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),
+    migrations=MigrationApp("accounts", Path(__file__).parent / "piccolo_migrations"),
+)

@@ -1,0 +1,168 @@
+"""What makes a good password, how long a session lives, what a token looks like: decided from values and `now`."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import string
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar
+from zlib import crc32
+
+from pudim.vocabulary.errors import PudimError
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 1024
+LONGEST_NAME = 128
+LONGEST_EMAIL = 254
+SESSION_IDLE = timedelta(days=7)
+SESSION_LIFE = timedelta(days=30)
+SETUP_LINK_LIFE = timedelta(hours=24)
+TOUCH_EVERY = timedelta(minutes=1)
+"""How exact `last seen` and `last used` are; more would write a row for every request."""
+OWNER = "owner"
+
+_TOKEN_PREFIX = "pud_pat_"  # noqa: S105 - what a secret scanner looks for
+_TOKEN_RANDOM = 43  # base62 characters that hold 256 bits
+_TOKEN_CHECK = 6  # base62 characters that hold a CRC-32
+_TOKEN_SHOWN = len(_TOKEN_PREFIX) + 4
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_COMMON = frozenset(Path(__file__).with_name("common_passwords.txt").read_text("utf-8").split())
+_ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm")
+_REPETITION = re.compile(r"(.{1,4})\1+")
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
+
+
+class AccountError(PudimError):
+    """The account cannot be made so."""
+
+    code = "account"
+    status = 422
+    field: ClassVar[str] = "form"
+
+
+class PasswordRefusedError(AccountError):
+    """The password is too easy to guess."""
+
+    code = "password_refused"
+    field = "password"
+    hint = "A few unrelated words make a good one; a password manager makes a better one."
+
+
+class EmailRefusedError(AccountError):
+    """This is no e-mail address."""
+
+    code = "email_refused"
+    field = "email"
+
+
+class NameRefusedError(AccountError):
+    """A name has 1 to 128 characters, none of them control characters."""
+
+    code = "name_refused"
+    field = "name"
+
+
+def check_password(password: str, *, personal: Iterable[str] = ()) -> None:
+    """Raise PasswordRefusedError; `personal` is what an attacker knows of the account, as its name and address.
+
+    Length and guessability only, no composition rules (OWASP ASVS 5.0, 6.2).
+    """
+    folded = password.casefold()
+    if len(password) < SHORTEST_PASSWORD:
+        raise PasswordRefusedError(f"A password has at least {SHORTEST_PASSWORD} characters.")
+    if len(password) > LONGEST_PASSWORD:
+        raise PasswordRefusedError(f"A password has at most {LONGEST_PASSWORD} characters.")
+    if folded in _COMMON:
+        raise PasswordRefusedError("This password is among the first that are guessed.")
+    if _REPETITION.fullmatch(folded) or any(_runs_along(folded, row) for row in _ROWS):
+        raise PasswordRefusedError("This password is a row of keys or a repetition.")
+    if folded in {one.strip().casefold() for one in personal}:
+        raise PasswordRefusedError("The password must differ from the name and the address.")
+
+
+def _runs_along(text: str, row: str) -> bool:
+    return text in row * 3 or text in row[::-1] * 3
+
+
+def email_key(email: str) -> str:
+    """The address as compared. Raises EmailRefusedError for what cannot be one."""
+    key = email.strip().casefold()
+    if len(key) > LONGEST_EMAIL or not _EMAIL.fullmatch(key):
+        raise EmailRefusedError
+    return key
+
+
+def clean_name(name: str) -> str:
+    cleaned = name.strip()
+    if not 1 <= len(cleaned) <= LONGEST_NAME or not cleaned.isprintable():
+        raise NameRefusedError
+    return cleaned
+
+
+def session_ends(*, created_at: datetime, last_seen_at: datetime) -> datetime:
+    """When a session is over: after a week without use, after a month in any case."""
+    return min(created_at + SESSION_LIFE, last_seen_at + SESSION_IDLE)
+
+
+def needs_touch(last: datetime | None, now: datetime) -> bool:
+    return last is None or now - last >= TOUCH_EVERY
+
+
+def make_token(random: bytes) -> str:
+    """An API token from 32 random bytes: prefix and checksum let scanners find leaked ones offline."""
+    body = _base62(int.from_bytes(random, "big"), _TOKEN_RANDOM)
+    return f"{_TOKEN_PREFIX}{body}{_checksum(body)}"
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether it can be a token at all; saves asking the database for noise."""
+    body, check = text[len(_TOKEN_PREFIX) : -_TOKEN_CHECK], text[-_TOKEN_CHECK:]
+    return (
+        text.isascii()
+        and text.startswith(_TOKEN_PREFIX)
+        and len(body) == _TOKEN_RANDOM
+        and check == _checksum(body)
+    )
+
+
+def shown_prefix(token: str) -> str:
+    """As much of a token as may be shown later, to tell tokens apart."""
+    return token[:_TOKEN_SHOWN]
+
+
+def _checksum(body: str) -> str:
+    return _base62(crc32(body.encode()), _TOKEN_CHECK)
+
+
+def _base62(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, len(_BASE62))
+        digits.append(_BASE62[digit])
+    return "".join(reversed(digits))
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a random secret; it holds 256 bits, so that a plain hash is enough."""
+    return sha256(secret.encode()).digest()
+
+
+def csrf_token(session_secret: str) -> str:
+    """Bound to the session: only who holds its cookie's secret can make it, and it does not tell the secret."""
+    return hmac.new(session_secret.encode(), b"pudim csrf 1", sha256).hexdigest()
+
+
+def network_of(address: str) -> str:
+    """What one attacker has at his disposal at least: a /24, or a /64."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 64), strict=False))  # noqa: PLR2004

@@ -1,0 +1,63 @@
+"""The team, its people, their sessions, tokens for programs, and links that make the first owner."""
+
+from __future__ import annotations
+
+from piccolo.columns import UUID, Bytea, ForeignKey, Text, Timestamptz, Varchar
+from piccolo.table import Table
+
+from pudim_collector.infra.database import database
+
+
+class Team(Table, tablename="teams", db=database):
+    id = UUID(primary_key=True)
+    name = Varchar(length=128)
+    created_at = Timestamptz()
+
+
+class User(Table, tablename="users", db=database):
+    """`email_key` is the address as compared, `email` as written."""
+
+    id = UUID(primary_key=True)
+    team = ForeignKey(Team, null=False)
+    name = Varchar(length=128)
+    email = Varchar(length=254)
+    email_key = Varchar(length=254, unique=True)
+    password_hash = Text()
+    role = Varchar(length=32)
+    created_at = Timestamptz()
+
+
+class Session(Table, tablename="sessions", db=database):
+    """A browser that signed in; its secret is in its cookie only."""
+
+    id = UUID(primary_key=True)
+    user_id = ForeignKey(User, null=False)
+    secret_hash = Bytea(unique=True)
+    created_at = Timestamptz()
+    last_seen_at = Timestamptz()
+    address = Varchar(length=64)
+    user_agent = Varchar(length=256)
+
+
+class ApiToken(Table, tablename="api_tokens", db=database):
+    """A program's key; `made_by` is null for the one that `pudim up` makes for scripts on its machine."""
+
+    id = UUID(primary_key=True)
+    team = ForeignKey(Team, null=False)
+    made_by = ForeignKey(User, null=True)
+    name = Varchar(length=128)
+    prefix = Varchar(length=32)
+    secret_hash = Bytea(unique=True)
+    role = Varchar(length=32)
+    created_at = Timestamptz()
+    expires_at = Timestamptz(null=True, default=None)
+    last_used_at = Timestamptz(null=True, default=None)
+    revoked_at = Timestamptz(null=True, default=None)
+
+
+class SetupLink(Table, tablename="setup_links", db=database):
+    id = UUID(primary_key=True)
+    secret_hash = Bytea(unique=True)
+    created_at = Timestamptz()
+    expires_at = Timestamptz()
+    used_at = Timestamptz(null=True, default=None)
