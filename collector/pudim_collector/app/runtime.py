@@ -10,10 +10,12 @@ from datetime import timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
+from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
-from pudim_collector.features.metrics.service import COMMITTED, WATCH, Metrics
-from pudim_collector.features.servers.service import Servers
+from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.metrics.service import WATCH, Metrics
+from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine
 from pudim_collector.infra.scheduler import Job, Scheduler
@@ -35,6 +37,7 @@ class Runtime:
     clock: Clock
     store: Store
     reader: Reader
+    accounts: Accounts
     servers: Servers
     metrics: Metrics
     announcements: Announcements
@@ -57,6 +60,7 @@ class Runtime:
             clock,
             store,
             reader,
+            Accounts(clock, PERMISSIONS),
             servers,
             Metrics(reader, servers, announcements, clock),
             announcements,
@@ -80,6 +84,7 @@ class Runtime:
         finally:
             await self.writer.settle()
             await self.supervisor.close()
+            self.accounts.close()
 
     def _jobs(self) -> list[Job]:
         return [Job("make room for frames", timedelta(hours=1), self._make_room)]

@@ -44,8 +44,11 @@ class Settings:
     @property
     def url(self) -> str:
         """Where browsers and agents reach this collector, without a trailing slash."""
-        if self.public_url:
-            return self.public_url.rstrip("/")
+        return self.public_url.rstrip("/") if self.public_url else self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where this host itself reaches it."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - a name to compare with
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 

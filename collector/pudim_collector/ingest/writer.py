@@ -62,6 +62,7 @@ class Writer:
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._settled = asyncio.Condition()
+        counters.pending_bytes.set_function(lambda: self.pending_bytes)
 
     @property
     def pending_bytes(self) -> int:
@@ -110,7 +111,6 @@ class Writer:
 
     async def _commit_waiting(self) -> None:
         batches = self._take()
-        counters.pending_bytes.set(self.pending_bytes)
         try:
             with counters.commit_seconds.time():
                 await self._commit(batches)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
+
+from pudim_collector.features.metrics.rules import Range
+from pudim_collector.series import reading
+from pudim_collector.series.reading import Latest
 
 
 class LatestSample(Struct):
@@ -16,6 +21,12 @@ class LatestSample(Struct):
     unit: str
     time: datetime
     value: float | None
+
+    @classmethod
+    def of(cls, latest: Latest) -> LatestSample:
+        series = latest.series
+        value = None if math.isnan(latest.value) else latest.value
+        return cls(series.metric, dict(series.labels), series.unit, latest.time, value)
 
 
 class SeriesColumns(Struct):
@@ -29,6 +40,20 @@ class SeriesColumns(Struct):
     max: list[float | None]
     count: list[int]
 
+    @classmethod
+    def of(cls, found: reading.SeriesColumns) -> SeriesColumns:
+        columns = found.columns
+        # NaN becomes null in JSON.
+        return cls(
+            found.server_id,
+            dict(found.series.labels),
+            columns.time.tolist(),
+            columns.low.tolist(),
+            columns.mean.tolist(),
+            columns.high.tolist(),
+            columns.count.astype(int).tolist(),
+        )
+
 
 class SeriesRange(Struct, rename={"start": "from", "end": "to"}):
     """One metric over a range: from and to in Unix seconds, step the buckets' width in seconds."""
@@ -39,3 +64,9 @@ class SeriesRange(Struct, rename={"start": "from", "end": "to"}):
     end: float
     step: int
     series: list[SeriesColumns]
+
+    @classmethod
+    def of(cls, metric: str, span: Range, found: reading.Reading) -> SeriesRange:
+        unit = found.series[0].series.unit if found.series else ""
+        series = [SeriesColumns.of(one) for one in found.series]
+        return cls(metric, unit, span.start.timestamp(), span.end.timestamp(), found.step, series)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from pudim_collector.features.metrics.rules import Range
-from pudim_collector.features.servers.service import Servers
+from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.reading import Latest, Reader, Reading, StoredFrame
 
-COMMITTED = "pudim_committed"
 WATCH = "pudim_watch"
 WATCH_RENEWED_EVERY = 5.0
 """Seconds after which a watcher says again that it watches."""
@@ -63,14 +61,6 @@ class Metrics:
                 frames = await self.reader.frames_after(server_id, newest, _MOST_FRAMES)
                 newest = max((frame.time for frame in frames), default=newest)
                 yield frames
-
-    async def changes(self, pause: float) -> AsyncIterator[None]:
-        """Ticks after any server's frames were committed, and when none are for a while, at most once in `pause` s."""
-        with self.announcements.subscribe(COMMITTED) as committed:
-            while True:
-                yield
-                await asyncio.sleep(pause)
-                await committed.heard(WATCH_RENEWED_EVERY)
 
 
 def _concerns(server_id: UUID, heard: frozenset[str]) -> bool:

@@ -9,6 +9,11 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from pudim_collector.features.servers.rules import ServerState
+from pudim_collector.features.servers.service import ServerView
+
+Name = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+FactName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z0-9._]+$")]
+FactText = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class Server(Struct):
@@ -26,6 +31,23 @@ class Server(Struct):
     memory: float | None
     disk: float | None
 
+    @classmethod
+    def of(cls, view: ServerView) -> Server:
+        record = view.record
+        return cls(
+            record.id,
+            record.name,
+            view.state,
+            view.last_seen_at,
+            record.enrolled_at,
+            record.agent_version,
+            record.facts.get("os.description"),
+            record.facts.get("host.arch"),
+            view.cpu,
+            view.memory,
+            view.disk,
+        )
+
 
 class ServerPage(Struct):
     items: list[Server]
@@ -35,7 +57,7 @@ class ServerPage(Struct):
 class NewEnrolmentToken(Struct, forbid_unknown_fields=True):
     """What the server will be called; by default its host name."""
 
-    name: Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+    name: Name | None = None
 
 
 class EnrolmentToken(Struct):
@@ -47,15 +69,13 @@ class EnrolmentToken(Struct):
     command: str
 
 
-class EnrolmentRequest(Struct, forbid_unknown_fields=True):
-    """An agent's wish to be known; keys and proof in unpadded base64url."""
+class EnrolmentRequest(Struct):
+    """An agent's wish to be known; keys and proof in unpadded base64url. A newer agent may say more."""
 
     token: Annotated[str, Meta(max_length=256)]
     public_key: Annotated[str, Meta(max_length=64)]
     proof: Annotated[str, Meta(max_length=128)]
-    facts: Annotated[
-        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=32)
-    ] = {}
+    facts: Annotated[dict[FactName, FactText], Meta(max_length=32)] = {}
 
 
 class EnrolmentAnswer(Struct):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim.vocabulary.errors import PudimError
 from pudim.wire import enrolment
-from pudim.wire.keys import public_from_bytes
+from pudim.wire.keys import public_bytes, public_from_bytes, to_text
 from pudim.wire.refusals import EnrolmentTokenInvalid, EnrolmentTokenUsed
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.queries import ServerRecord
@@ -25,15 +26,19 @@ from pudim_collector.features.servers.rules import (
     check_token,
     state,
 )
+from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 from pudim_collector.series.reading import Latest, Reader
 
+COMMITTED = "pudim_committed"
+"""The channel on which ingest announces the servers whose frames were stored."""
 CPU = "system.cpu.utilization"
 MEMORY = "system.memory.utilization"
 DISK = "system.filesystem.utilization"
 HOSTNAME = "host.name"
+_QUIET = 5.0
 
 
 class NoSuchServer(PudimError):
@@ -59,6 +64,16 @@ class ServerView:
 class NewToken:
     token: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A token with all that a host needs to use it, and the command that does."""
+
+    token: str
+    expires_at: datetime
+    collector_key: str
+    command: str
 
 
 @dataclass(frozen=True)
@@ -132,6 +147,39 @@ class Servers:
         for latest in fresh:
             by_server.setdefault(latest.server_id, []).append(latest)
         return [_view(record, seen.get(record.id), by_server.get(record.id, []), now) for record in records]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """When a list of servers is worth another look."""
+
+    announcements: Announcements
+
+    async def ticks(self, pause: float) -> AsyncIterator[None]:
+        """At once, then after frames were stored or nothing was for a while; at most once in `pause` seconds."""
+        with self.announcements.subscribe(COMMITTED) as committed:
+            while True:
+                yield
+                await asyncio.sleep(pause)
+                await committed.heard(_QUIET)
+
+
+@dataclass(frozen=True)
+class Invitations:
+    """Enrolment tokens as the command to run on a new host; `url` is where agents reach the collector."""
+
+    servers: Servers
+    url: str
+    key: Ed25519PrivateKey
+
+    async def invite(self, name: str | None) -> Invitation:
+        issued = await self.servers.create_token(name)
+        collector_key = to_text(public_bytes(self.key))
+        command = (
+            f"pudim agent enrol --url {self.url} --token {issued.token} --collector-key {collector_key}"
+            " && pudim agent run"
+        )
+        return Invitation(issued.token, issued.expires_at, collector_key, command)
 
 
 def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:

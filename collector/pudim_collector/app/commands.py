@@ -1,0 +1,108 @@
+"""`pudim up`, `serve`, `migrate` and `admin`: what an operator types on the collector's machine."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pudim.vocabulary.errors import PudimError
+from pudim_collector.app.settings import Role, Settings, read_settings
+
+_DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where everything is kept; PUDIM_DATA_DIR, else .pudim here.",
+)
+_PORT = click.option("--port", type=click.IntRange(1, 65_535), help="PUDIM_PORT, else 8460.")
+_HOST = click.option("--host", help="Address to listen on; PUDIM_HOST, else 127.0.0.1.")
+
+
+@click.command()
+@_DATA_DIR
+@_HOST
+@_PORT
+@click.option("--browser/--no-browser", default=True, help="Open the page once it is served.")
+def up(data_dir: Path | None, host: str | None, port: int | None, browser: bool) -> None:
+    """Run everything on this machine: database, collector, and an agent on this host. Ctrl-C stops it all."""
+    from pudim_collector.app.up import up as run_up
+
+    _run(run_up(_settings(data_dir, host, port), browser=browser))
+
+
+@click.command()
+@_DATA_DIR
+@_HOST
+@_PORT
+@click.option("--role", type=click.Choice([str(role) for role in Role]), help="PUDIM_ROLE, else all.")
+def serve(data_dir: Path | None, host: str | None, port: int | None, role: str | None) -> None:
+    """Run a collector process on a database; several may share one."""
+    from pudim_collector.app.process import serve_forever
+
+    settings = _settings(data_dir, host, port)
+    _run(serve_forever(replace(settings, role=Role(role)) if role else settings))
+
+
+@click.command()
+@_DATA_DIR
+def migrate(data_dir: Path | None) -> None:
+    """Bring the database to this version's tables; safe to run again and by several at once."""
+    from pudim_collector.app.process import migrate_once
+
+    applied = _run(migrate_once(_settings(data_dir, None, None)))
+    for one in applied:
+        click.echo(f"{one.app} {one.name}")
+    click.echo(f"{len(applied)} applied." if applied else "Nothing to do.")
+
+
+@click.group()
+def admin() -> None:
+    """What only the operator of this machine may do."""
+
+
+@admin.command("setup-link")
+@_DATA_DIR
+def setup_link(data_dir: Path | None) -> None:
+    """Print a new one-time link that creates the owner's account, if there is none yet."""
+    from pudim_collector.app.process import new_setup_link
+
+    link = _run(new_setup_link(_settings(data_dir, None, None)))
+    if link is None:
+        click.echo("There is an owner already.", err=True)
+        sys.exit(1)
+    click.echo(link)
+
+
+def _settings(data_dir: Path | None, host: str | None, port: int | None) -> Settings:
+    try:
+        settings = read_settings()
+    except PudimError as error:
+        raise click.ClickException(_plain(error)) from error
+    return replace(
+        settings,
+        data_dir=(data_dir or settings.data_dir).resolve(),
+        host=host or settings.host,
+        port=port or settings.port,
+    )
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; a named error is told without a traceback, with what to do about it."""
+    import uvloop
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return uvloop.run(work)
+    except PudimError as error:
+        raise click.ClickException(_plain(error)) from error
+    except KeyboardInterrupt:
+        return None
+
+
+def _plain(error: PudimError) -> str:
+    return f"{error.detail} {error.hint}".strip()

@@ -1,0 +1,36 @@
+"""The web application of a running collector: features, their services by name, and the operator's routes."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from litestar import Litestar
+
+from pudim_collector.app.features import FEATURES
+from pudim_collector.app.health import healthz, metrics, readyz
+from pudim_collector.app.runtime import Runtime
+from pudim_collector.features.servers.service import Changes, Invitations
+from pudim_collector.infra.edge import build_app
+from pudim_collector.infra.gate import EdgeSettings
+
+
+def web_application(runtime: Runtime) -> Litestar:
+    """Raises UndeclaredAccessError if a route does not say who may use it."""
+    settings = runtime.settings
+    own = frozenset({urlsplit(settings.public_url).netloc}) if settings.public_url else frozenset()
+    return build_app(
+        FEATURES,
+        runtime.accounts,
+        settings=EdgeSettings(own_hosts=own),
+        route_handlers=[healthz, readyz, metrics],
+        dependencies={
+            "accounts": runtime.accounts,
+            "servers": runtime.servers,
+            "metrics": runtime.metrics,
+            "changes": Changes(runtime.announcements),
+            "invitations": Invitations(runtime.servers, settings.url, runtime.key),
+            "collector_key": runtime.key,
+            "database": runtime.database,
+            "supervisor": runtime.supervisor,
+        },
+    )

@@ -1,0 +1,17 @@
+"""Every feature, in the order in which their tables are made and their navigation is shown."""
+
+from __future__ import annotations
+
+from pudim_collector.features.accounts import FEATURE as ACCOUNTS
+from pudim_collector.features.metrics import FEATURE as METRICS
+from pudim_collector.features.servers import FEATURE as SERVERS
+from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.manifest import Feature
+from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
+
+FEATURES: list[Feature] = [SERVERS, METRICS, ACCOUNTS]
+PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
+MIGRATIONS = [
+    MigrationApp("series", SERIES_MIGRATIONS),
+    *(feature.migrations for feature in FEATURES if feature.migrations is not None),
+]

@@ -1,0 +1,69 @@
+"""What an operator's tools ask of a process: is it alive, may it be sent requests, what has it counted."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+from litestar import Response, get
+from msgspec import Struct
+
+from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra import telemetry
+from pudim_collector.infra.auth import public
+from pudim_collector.infra.database import PsycopgEngine
+from pudim_collector.infra.supervised import Supervisor
+
+_OPERATORS = public("counts and states only, for tools that have no account")
+_PATIENCE = 5.0
+
+pool = telemetry.gauge("pudim_database_pool", "The connection pool's own figures.", ["figure"])
+loop_failures = telemetry.gauge(
+    "pudim_loop_failures", "How often a background loop failed and was restarted.", ["loop"]
+)
+
+
+class Alive(Struct):
+    status: str
+
+
+class Ready(Struct):
+    """`loops` are the background loops and their states."""
+
+    status: str
+    database: str
+    loops: dict[str, str]
+
+
+@get("/healthz", opt=_OPERATORS, tags=["System"], operation_id="is_alive")
+async def healthz() -> Alive:
+    """This process answers."""
+    return Alive("alive")
+
+
+@get("/readyz", opt=_OPERATORS, tags=["System"], operation_id="is_ready")
+async def readyz(database: PsycopgEngine, supervisor: Supervisor) -> Response[Ready]:
+    """The database answers and every background loop runs; 503 otherwise."""
+    reached = await _reached(database)
+    loops = {name: str(report.state) for name, report in supervisor.reports.items()}
+    ready = reached and supervisor.healthy
+    said = Ready("ready" if ready else "not ready", "reached" if reached else "not reached", loops)
+    return Response(said, status_code=200 if ready else 503)
+
+
+@get("/metrics", opt=_OPERATORS, include_in_schema=False)
+async def metrics(database: PsycopgEngine, supervisor: Supervisor) -> Response[bytes]:
+    for figure, value in database.statistics.items():
+        pool.labels(figure).set(value)
+    for name, report in supervisor.reports.items():
+        loop_failures.labels(name).set(report.failures)
+    return Response(telemetry.exposition(), media_type=telemetry.CONTENT_TYPE)
+
+
+async def _reached(database: PsycopgEngine) -> bool:
+    try:
+        async with asyncio.timeout(_PATIENCE), database.connection() as connection:
+            await connection.execute("SELECT 1")
+    except (psycopg.Error, PudimError, TimeoutError):
+        return False
+    return True

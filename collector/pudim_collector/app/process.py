@@ -1,0 +1,81 @@
+"""One collector process from database to HTTP server and back, for `pudim serve` and `pudim up`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from pudim_collector.app.asgi import Entrance
+from pudim_collector.app.factory import web_application
+from pudim_collector.app.features import MIGRATIONS
+from pudim_collector.app.keys import collector_key
+from pudim_collector.app.runtime import Runtime
+from pudim_collector.app.serving import PortTaken, http_server
+from pudim_collector.app.settings import Role, Settings
+from pudim_collector.infra.database import database
+from pudim_collector.infra.database.embedded import EmbeddedPostgres
+from pudim_collector.infra.database.migrations import Applied, migrate
+from pudim_collector.kernel.clock import SystemClock
+
+POOL_SIZE = 16
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[None]:
+    """The process' database: the one of PUDIM_DATABASE_URL, else the embedded one, started and ended here."""
+    embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
+    try:
+        conninfo = await asyncio.to_thread(embedded.start) if embedded else settings.database_url or ""
+        await database.open(conninfo, max_size=POOL_SIZE)
+        yield
+    finally:
+        await database.close()
+        if embedded:
+            await asyncio.to_thread(embedded.stop)
+
+
+async def migrate_database() -> list[Applied]:
+    return await migrate(database, MIGRATIONS, clock=SystemClock())
+
+
+@asynccontextmanager
+async def collector(settings: Settings) -> AsyncIterator[tuple[Runtime, uvicorn.Server]]:
+    """A migrated database, all loops of the role, and an HTTP server that is ready to `serve`."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    async with open_database(settings):
+        await migrate_database()
+        runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
+        stream = runtime.stream if settings.role.includes(Role.INGEST) else None
+        server = http_server(Entrance(stream, web_application(runtime)), settings)
+        async with runtime.running():
+            yield runtime, server
+
+
+async def serve(server: uvicorn.Server) -> None:
+    """Serve until a signal comes. Raises PortTaken."""
+    try:
+        await server.serve()
+    except SystemExit as error:  # uvicorn's way to say that it cannot listen
+        raise PortTaken(f"cannot listen on {server.config.host}:{server.config.port}") from error
+
+
+async def serve_forever(settings: Settings) -> None:
+    async with collector(settings) as (_, server):
+        await serve(server)
+
+
+async def migrate_once(settings: Settings) -> list[Applied]:
+    async with open_database(settings):
+        return await migrate_database()
+
+
+async def new_setup_link(settings: Settings) -> str | None:
+    """The address of a fresh setup link; None when there is an owner."""
+    async with open_database(settings):
+        await migrate_database()
+        runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
+        path = await runtime.accounts.ensure_setup_link()
+        return None if path is None else f"{settings.url}{path}"

@@ -1,0 +1,85 @@
+"""A server's page and the stream of its frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Request, Response, get
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from pudim_collector.features.metrics.schemas import LatestSample
+from pudim_collector.features.metrics.service import Metrics
+from pudim_collector.features.servers.schemas import Server
+from pudim_collector.features.servers.service import Servers
+from pudim_collector.infra.auth import requires
+from pudim_collector.infra.pages import render
+from pudim_collector.series.reading import StoredFrame
+
+
+class MetricPages(Controller):
+    include_in_schema = False
+
+    @get("/servers/{server_id:uuid}", opt=requires("servers:read"))
+    async def server(
+        self, request: Request[Any, Any, Any], server_id: UUID, servers: Servers, metrics: Metrics
+    ) -> Response[str]:
+        view = await servers.one(server_id)
+        latest = [LatestSample.of(one) for one in await metrics.latest(server_id)]
+        return render(
+            request,
+            "metrics/server.html",
+            title=view.record.name,
+            server=msgspec.to_builtins(Server.of(view)),
+            latest=msgspec.to_builtins(latest),
+        )
+
+    @get("/live/servers/{server_id:uuid}", opt=requires("servers:read"))
+    async def live(
+        self, request: Request[Any, Any, Any], server_id: UUID, servers: Servers, metrics: Metrics
+    ) -> ServerSentEvent:
+        """Events `layout` (what a source's values are) and `frame`; the id of a frame is where to resume."""
+        await servers.one(server_id)
+        after = resume_point(request.headers.get("last-event-id"))
+        return ServerSentEvent(live_events(metrics, server_id, after))
+
+
+def resume_point(event_id: str | None) -> datetime | None:
+    """The time of the last frame that a page has seen; None if it says nothing that makes sense."""
+    try:
+        return datetime.fromtimestamp(int(event_id or "") / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+async def live_events(
+    metrics: Metrics, server_id: UUID, after: datetime | None
+) -> AsyncIterator[ServerSentEventMessage]:
+    known: set[int] = set()
+    async for frames in metrics.watch(server_id, after):
+        if not frames:
+            yield ServerSentEventMessage(comment="still here")
+        for frame in frames:
+            if frame.source_id not in known:
+                known.add(frame.source_id)
+                yield _layout(frame)
+            yield _frame(frame)
+
+
+def _layout(frame: StoredFrame) -> ServerSentEventMessage:
+    series = [{"metric": one.metric, "labels": dict(one.labels), "unit": one.unit} for one in frame.series]
+    return _event("layout", {"source": frame.source_id, "name": frame.source, "series": series})
+
+
+def _frame(frame: StoredFrame) -> ServerSentEventMessage:
+    values = [None if math.isnan(value) else value for value in frame.values]
+    said = {"source": frame.source_id, "time": frame.time.timestamp(), "values": values}
+    return _event("frame", said, str(int(frame.time.timestamp() * 1000)))
+
+
+def _event(name: str, said: dict[str, Any], event_id: str | None = None) -> ServerSentEventMessage:
+    return ServerSentEventMessage(event=name, data=msgspec.json.encode(said).decode(), id=event_id)

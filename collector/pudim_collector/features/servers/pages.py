@@ -1,0 +1,71 @@
+"""Pages of all servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
+
+from pudim_collector.features.servers.schemas import Name, Server
+from pudim_collector.features.servers.service import Changes, Invitations, Servers
+from pudim_collector.infra.auth import public, requires
+from pudim_collector.infra.pages import render
+
+Page = Request[Any, Any, Any]
+_PAUSE = 2.0
+
+
+class AddForm(msgspec.Struct):
+    """csrf_token is checked by the gate."""
+
+    name: Name = ""
+    csrf_token: str = ""
+
+
+class ServerPages(Controller):
+    include_in_schema = False
+
+    @get("/", opt=public("leads to the servers, which need a permission"))
+    async def home(self) -> Redirect:
+        return Redirect("/servers", status_code=303)
+
+    @get("/servers", opt=requires("servers:read"))
+    async def servers(self, request: Page, servers: Servers) -> Response[str]:
+        return render(request, "servers/list.html", title="Servers", servers=await _plain(servers))
+
+    @get("/servers/add", opt=requires("servers:enrol"))
+    async def form(self, request: Page) -> Response[str]:
+        return render(request, "servers/add.html", title="Add a server", enrolment=None, errors={}, values={})
+
+    @post("/servers/add", opt=requires("servers:enrol"), status_code=200)
+    async def add(
+        self,
+        request: Page,
+        invitations: Invitations,
+        data: Annotated[AddForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+    ) -> Response[str]:
+        invitation = msgspec.to_builtins(await invitations.invite(data.name.strip() or None))
+        return render(
+            request, "servers/add.html", title="Add a server", enrolment=invitation, errors={}, values={}
+        )
+
+    @get("/live/servers", opt=requires("servers:read"))
+    async def live(self, servers: Servers, changes: Changes) -> ServerSentEvent:
+        return ServerSentEvent(_states(servers, changes))
+
+
+async def _plain(servers: Servers) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = msgspec.to_builtins([Server.of(view) for view in await servers.all()])
+    return found
+
+
+async def _states(servers: Servers, changes: Changes) -> AsyncIterator[ServerSentEventMessage]:
+    wanted = ("id", "name", "state", "last_seen_at", "cpu", "memory", "disk")
+    async for _ in changes.ticks(_PAUSE):
+        states = [{name: server[name] for name in wanted} for server in await _plain(servers)]
+        yield ServerSentEventMessage(event="servers", data=msgspec.json.encode(states).decode())

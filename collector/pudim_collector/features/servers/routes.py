@@ -1,0 +1,75 @@
+"""Servers in the API, and the door where agents enrol."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar import Controller, delete, get, post
+
+from pudim.wire.enrolment import ENROL_PATH
+from pudim.wire.keys import SIGNATURE_BYTES, from_text, to_text
+from pudim_collector.features.servers.schemas import (
+    EnrolmentAnswer,
+    EnrolmentRequest,
+    EnrolmentToken,
+    NewEnrolmentToken,
+    Server,
+    ServerPage,
+)
+from pudim_collector.features.servers.service import Invitations, Servers
+from pudim_collector.infra.auth import public, requires
+
+
+class ServersApi(Controller):
+    path = "/api/v2/servers"
+    tags = ("Servers",)
+
+    @get(opt=requires("servers:read"), operation_id="list_servers")
+    async def servers(self, servers: Servers) -> ServerPage:
+        """All servers, by name."""
+        return ServerPage([Server.of(view) for view in await servers.all()], None)
+
+    @get("/{server_id:uuid}", opt=requires("servers:read"), operation_id="get_server")
+    async def server(self, server_id: UUID, servers: Servers) -> Server:
+        return Server.of(await servers.one(server_id))
+
+    @delete("/{server_id:uuid}", opt=requires("servers:revoke"), operation_id="revoke_server")
+    async def revoke(self, server_id: UUID, servers: Servers) -> None:
+        """Take nothing more from this server's agent. Its history stays."""
+        await servers.revoke(server_id)
+
+
+class EnrolmentTokens(Controller):
+    path = "/api/v2/enrolment-tokens"
+    tags = ("Servers",)
+
+    @post(opt=requires("servers:enrol"), operation_id="create_enrolment_token")
+    async def create(self, invitations: Invitations, data: NewEnrolmentToken | None = None) -> EnrolmentToken:
+        """A single-use, short-lived token by which one agent makes itself known."""
+        invitation = await invitations.invite(data.name if data else None)
+        return EnrolmentToken(
+            invitation.token, invitation.expires_at, invitation.collector_key, invitation.command
+        )
+
+
+class AgentEnrolment(Controller):
+    tags = ("Agents",)
+
+    @post(
+        ENROL_PATH,
+        opt=public("an agent without an identity shows a single-use token instead"),
+        operation_id="enrol_agent",
+    )
+    async def enrol(
+        self, data: EnrolmentRequest, servers: Servers, collector_key: Ed25519PrivateKey
+    ) -> EnrolmentAnswer:
+        """Make a server of the agent that holds this token."""
+        enrolled = await servers.enrol(
+            data.token,
+            from_text(data.public_key),
+            from_text(data.proof, SIGNATURE_BYTES),
+            data.facts,
+            collector_key,
+        )
+        return EnrolmentAnswer(enrolled.agent_id, to_text(enrolled.signature))
