@@ -32,6 +32,10 @@ class Rule:
 
 EXCEPTIONS = {
     (
+        "environment",
+        "collector/pudim_collector/app/up.py",
+    ): "asks whether there is a screen; nobody sets that for Pudim",
+    (
         "clock",
         "collector/pudim_collector/kernel/ids.py",
     ): "a UUIDv7 holds the time it was made; nothing decides by it",
