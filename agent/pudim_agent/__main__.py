@@ -8,27 +8,31 @@ import sys
 from pathlib import Path
 
 from pudim.vocabulary.errors import PudimError
-from pudim_agent import loop
-from pudim_agent.config import DEFAULT_CONFIG, load
+from pudim_agent import frugality
 
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0 after a signal, 1 when the agent cannot start, 2 when it is called wrongly."""
-    match arguments:
-        case []:
-            path = DEFAULT_CONFIG
-        case ["--config", text]:
-            path = Path(text)
-        case _:
-            print("usage: python -m pudim_agent [--config FILE]", file=sys.stderr)  # noqa: T201
-            return 2
+    if arguments and (len(arguments) != 2 or arguments[0] != "--config"):  # noqa: PLR2004
+        print("usage: python -m pudim_agent [--config FILE]", file=sys.stderr)  # noqa: T201
+        return 2
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
+    frugality.tune_malloc()
     try:
-        asyncio.run(loop.run(load(path)))
+        _run(Path(arguments[1]) if arguments else None)
     except PudimError as error:
         logging.exception("%s: %s%s", error.code, error.detail, f"\n{error.hint}" if error.hint else "")  # noqa: LOG015
         return 1
     return 0
+
+
+def _run(path: Path | None) -> None:
+    with frugality.without_certificates():
+        import aiohttp  # noqa: F401
+    from pudim_agent.config import DEFAULT_CONFIG, load
+    from pudim_agent.loop import run
+
+    asyncio.run(run(load(path or DEFAULT_CONFIG)))
 
 
 if __name__ == "__main__":

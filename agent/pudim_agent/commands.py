@@ -57,6 +57,7 @@ def run(config_path: Path | None, state_dir: Path | None) -> None:
 @click.option("--insecure", is_flag=True, help="Allow http:// to another host.")
 @_state_dir
 def enrol(
+    *,
     url: str,
     token: str,
     collector_key: str,

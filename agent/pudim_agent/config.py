@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -163,6 +162,8 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
 
 
 def _unknown(path: str, name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(name, list(known), 1)
     return f"{path}: unknown" + (f"; did you mean {close[0]!r}?" if close else "")
 

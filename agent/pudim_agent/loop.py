@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import gc
 import logging
 import os
 import signal
@@ -17,6 +15,7 @@ from pudim_agent.backoff import Backoff
 from pudim_agent.clock import Clock, SystemClock
 from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
+from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
 from pudim_agent.samplers import Host, samplers
 from pudim_agent.schedule import Schedule, Tick
@@ -25,6 +24,7 @@ from pudim_agent.stream import Stream
 
 _log = logging.getLogger(__name__)
 PID_FILE = "pid"
+_SETTLED_SECONDS = 15.0  # by then the first samples are taken and the first connection is open
 
 
 class Agent:
@@ -107,15 +107,7 @@ async def run(config: AgentConfig) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, task.cancel)
     identities.write_private(config.state_dir / PID_FILE, f"{os.getpid()}\n".encode())
-    _give_back_memory()
+    loop.call_later(_SETTLED_SECONDS, give_back_memory)
     _log.info("sampling every %g s", config.interval_ms / 1000)
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _give_back_memory() -> None:
-    """Importing leaves some 2.5 MB of freed heap behind, and nothing of what was imported is ever garbage."""
-    gc.collect()
-    gc.freeze()
-    with contextlib.suppress(OSError, AttributeError):  # glibc only
-        ctypes.CDLL(None).malloc_trim(0)

@@ -77,8 +77,8 @@ class Spool:
         self.lost = 0
         self.torn_bytes = 0
         self._lock = self._claim()
-        self._load()
         self.new_boot()
+        self._load()
 
     # Writing
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -79,6 +81,7 @@ class Stream:
         self._pace = pace or Pace()
         self._backoff = Backoff(self._pace.low, self._pace.high)
         self._collector = public_from_bytes(from_text(config.collector_key))
+        self._tls = tls(config)
         self._session: Session | None = None
         self._said = ""
 
@@ -91,22 +94,21 @@ class Stream:
         """For ever: only cancelling ends it."""
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             while True:
-                await asyncio.sleep(await self._attempt(http))
+                await self._attempt(http)
 
-    async def _attempt(self, http: aiohttp.ClientSession) -> float:
-        """One connection from dialling to its end; how long to wait then."""
+    async def _attempt(self, http: aiohttp.ClientSession) -> None:
+        """One connection from dialling to its end, and the wait after it."""
         try:
             await self._converse(http)
         except _FAILURES as failure:
-            return self._wait_after(failure)
-        return self._backoff.next()
+            await asyncio.sleep(self._wait_after(failure))
 
     async def _converse(self, http: aiohttp.ClientSession) -> None:
         connecting = http.ws_connect(
             websocket_url(self._config.url),
             heartbeat=_HEARTBEAT,
             max_msg_size=MAX_MESSAGE_BYTES,
-            ssl=tls(self._config),
+            ssl=self._tls,
             timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
         )
         socket = await asyncio.wait_for(connecting, self._pace.dial)
@@ -158,4 +160,23 @@ def websocket_url(url: str) -> str:
 
 def tls(config: AgentConfig) -> ssl.SSLContext | bool:
     """How to verify the collector's certificate; there is no way to leave that out."""
-    return ssl.create_default_context(cafile=config.ca_file) if config.ca_file else True
+    if not config.url.startswith("https:"):
+        return True
+    if config.ca_file:
+        return ssl.create_default_context(cafile=config.ca_file)
+    paths = ssl.get_default_verify_paths()
+    named = {paths.openssl_cafile_env, paths.openssl_capath_env} & os.environ.keys()
+    if named or not _is_hashed(paths.capath):
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
+    context.load_verify_locations(capath=paths.capath)
+    return context
+
+
+def _is_hashed(directory: str | None) -> bool:
+    """Whether OpenSSL can look up a single certificate there instead of reading all."""
+    if directory is None:
+        return False
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        return any(entry.name.endswith(".0") for entry in entries)
+    return False
