@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import WebSocketException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -165,10 +165,6 @@ async def _check_csrf_token(connection: ASGIConnection[Any, Any, Any, Any], prin
         raise CsrfTokenError
 
 
-def _for_websocket(refusal: PudimError) -> Exception:
-    kind = (
-        NotAuthorizedException
-        if refusal.status == NotAuthorizedException.status_code
-        else PermissionDeniedException
-    )
-    return kind(refusal.code)
+def _for_websocket(refusal: PudimError) -> WebSocketException:
+    """Litestar closes the socket with this; codes from 4000 on are the application's."""
+    return WebSocketException(detail=refusal.code, code=4000 + refusal.status)

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 from unicodedata import normalize
 
@@ -43,6 +42,8 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="argon2")
         self._waiting = 0
+        # What an unknown account's password is compared with. Made now: made at its first use it would tell.
+        self._nobodys = self._hasher.hash(secrets.token_hex())
 
     async def hash(self, password: str) -> str:
         return await self._in_thread(lambda: self._hasher.hash(_normal(password)))
@@ -63,10 +64,6 @@ class Passwords:
             return Verdict(right=False)
         outdated = self._hasher.check_needs_rehash(known_hash)
         return Verdict(right=True, better_hash=self._hasher.hash(password) if outdated else None)
-
-    @cached_property
-    def _nobodys(self) -> str:
-        return self._hasher.hash(secrets.token_hex())
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= _MOST_WAITING:

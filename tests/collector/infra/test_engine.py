@@ -2,6 +2,7 @@
 # ruff: noqa: PT012 - the end of a transaction block is what raises
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -209,6 +210,18 @@ async def test_an_inner_transaction_that_fails_undoes_only_itself(tables: str) -
         async with database.transaction():
             await Crew.insert(Crew(name="second inner"))
     assert await names() == ["outer", "second inner"]
+
+
+async def test_an_inner_transaction_that_swallowed_an_error_spares_the_outer(tables: str) -> None:
+    async with database.transaction():
+        await Crew.insert(Crew(name="outer"))
+        with pytest.raises(TransactionRolledBackError):
+            async with database.transaction():
+                await Crew.insert(Crew(name="inner"))
+                with contextlib.suppress(psycopg.Error):
+                    await Crew.insert(Crew(name="outer"))
+        await Crew.insert(Crew(name="after"))
+    assert await names() == ["after", "outer"]
 
 
 async def test_the_outer_transaction_takes_the_inner_with_it(tables: str) -> None:

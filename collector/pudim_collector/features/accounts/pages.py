@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import Cookie, State
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.di import NamedDependency
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import to_builtins
 
@@ -39,7 +39,7 @@ class AccountPages(Controller):
     include_in_schema = False
 
     @get("/setup/{link:str}", opt=public("the one-time link is the permission"))
-    async def setup(self, request: Asked, accounts: Accounts, link: str) -> Answer:
+    async def setup(self, request: Asked, accounts: NamedDependency[Accounts], link: FromPath[str]) -> Answer:
         await accounts.check_setup_link(link)
         return _setup_page(request)
 
@@ -47,9 +47,9 @@ class AccountPages(Controller):
     async def create_owner(
         self,
         request: Asked,
-        accounts: Accounts,
-        link: str,
-        data: Annotated[SetupForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+        accounts: NamedDependency[Accounts],
+        link: FromPath[str],
+        data: URLEncodedBody[SetupForm],
     ) -> Answer:
         try:
             secret = await accounts.create_owner(
@@ -60,7 +60,7 @@ class AccountPages(Controller):
         return _enter(request, secret, "/")
 
     @get("/sign-in", opt=public("to sign in", identify=True))
-    async def sign_in_page(self, request: Asked, principal: Principal | None) -> Answer:
+    async def sign_in_page(self, request: Asked, principal: NamedDependency[Principal | None]) -> Answer:
         wanted = request.query_params.get("next", "")
         if principal is not None:
             return Redirect(safe_local_path(wanted), status_code=_SEE_OTHER)
@@ -70,9 +70,9 @@ class AccountPages(Controller):
     async def sign_in(
         self,
         request: Asked,
-        accounts: Accounts,
-        principal: Principal | None,
-        data: Annotated[SignInForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+        accounts: NamedDependency[Accounts],
+        principal: NamedDependency[Principal | None],
+        data: URLEncodedBody[SignInForm],
     ) -> Answer:
         try:
             secret = await accounts.sign_in(
@@ -83,23 +83,27 @@ class AccountPages(Controller):
         return _enter(request, secret, safe_local_path(data.next))
 
     @post("/sign-out", opt=requires("account:read"), status_code=_SEE_OTHER)
-    async def sign_out(self, request: Asked, principal: Principal, accounts: Accounts) -> Answer:
+    async def sign_out(
+        self, request: Asked, principal: NamedDependency[Principal], accounts: NamedDependency[Accounts]
+    ) -> Answer:
         await accounts.sign_out(principal)
         answer = Redirect("/sign-in", status_code=_SEE_OTHER)
         answer.set_cookie(_cookie(request, "", 0))
         return answer
 
     @get("/account/tokens", opt=requires("tokens:manage"))
-    async def tokens(self, request: Asked, principal: Principal, accounts: Accounts) -> Answer:
+    async def tokens(
+        self, request: Asked, principal: NamedDependency[Principal], accounts: NamedDependency[Accounts]
+    ) -> Answer:
         return await _tokens_page(request, principal, accounts)
 
     @post("/account/tokens", opt=requires("tokens:manage"), status_code=200)
     async def create_token(
         self,
         request: Asked,
-        principal: Principal,
-        accounts: Accounts,
-        data: Annotated[TokenForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+        principal: NamedDependency[Principal],
+        accounts: NamedDependency[Accounts],
+        data: URLEncodedBody[TokenForm],
     ) -> Answer:
         try:
             made = await accounts.create_token(
@@ -110,7 +114,12 @@ class AccountPages(Controller):
         return await _tokens_page(request, principal, accounts, made=made)
 
     @post("/account/tokens/{token_id:uuid}/revoke", opt=requires("tokens:manage"), status_code=_SEE_OTHER)
-    async def revoke_token(self, principal: Principal, accounts: Accounts, token_id: UUID) -> Answer:
+    async def revoke_token(
+        self,
+        principal: NamedDependency[Principal],
+        accounts: NamedDependency[Accounts],
+        token_id: FromPath[UUID],
+    ) -> Answer:
         await accounts.revoke_token(principal, token_id)
         return Redirect("/account/tokens", status_code=_SEE_OTHER)
 

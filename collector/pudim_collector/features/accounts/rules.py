@@ -32,7 +32,7 @@ _TOKEN_CHECK = 6  # base62 characters that hold a CRC-32
 _TOKEN_SHOWN = len(_TOKEN_PREFIX) + 4
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _COMMON = frozenset(Path(__file__).with_name("common_passwords.txt").read_text("utf-8").split())
-_ROWS = ("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm")
+_ROWS = ("1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm")
 _REPETITION = re.compile(r"(.{1,4})\1+")
 _EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 

@@ -53,7 +53,7 @@ class NestedSettingsError(DatabaseError):
 
 
 class TransactionRolledBackError(DatabaseError):
-    """COMMIT answered ROLLBACK: a statement had failed and its error was swallowed inside the transaction."""
+    """Nothing was committed: a statement had failed, and its error was swallowed inside the transaction."""
 
     code = "transaction_rolled_back"
     hint = "Wrap the statement that may fail in a nested transaction()."

@@ -96,6 +96,9 @@ class Transaction(PostgresTransaction):
 
     async def commit(self) -> None:
         """End it now; leaving the block does so by itself."""
+        if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
+            await self.rollback()
+            raise TransactionRolledBackError
         self._settled = True
         if self._parent is not None:
             await self.connection.execute(f"RELEASE SAVEPOINT {self._name}")

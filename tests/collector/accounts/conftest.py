@@ -1,0 +1,87 @@
+"""Accounts behind the real edge, on a real database, at a time that tests move."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from argon2 import PasswordHasher
+from litestar import Litestar
+
+from pudim_collector.features.accounts import FEATURE
+from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.infra.database import database
+from pudim_collector.infra.database.migrations import migrate
+from pudim_collector.infra.edge import build_app
+from pudim_collector.infra.pages import Pages
+from pudim_collector.infra.passwords import Passwords
+from pudim_collector.kernel.clock import ManualClock
+
+PASSWORD = "drei Pferde im Regen"
+EMAIL = "Ada@example.org"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+PAGE = {"accept": "text/html"}
+
+
+@dataclass
+class House:
+    """One installation, with what it told its security log."""
+
+    accounts: Accounts
+    app: Litestar
+    clock: ManualClock
+    events: list[object] = field(default_factory=list)
+
+    def browser(self, *, scheme: str = "https", address: str = "203.0.113.7") -> httpx.AsyncClient:
+        return self._client(scheme, address, {**PAGE, "sec-fetch-site": "same-origin"})
+
+    def program(self, token: str = "") -> httpx.AsyncClient:
+        return self._client("https", "203.0.113.9", {"authorization": f"Bearer {token}"} if token else {})
+
+    def _client(self, scheme: str, address: str, headers: dict[str, str]) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, client=(address, 40_000))
+        return httpx.AsyncClient(transport=transport, base_url=f"{scheme}://pudim.test", headers=headers)
+
+    async def owner(self, browser: httpx.AsyncClient) -> None:
+        """Make the owner in this browser, which is signed in afterwards."""
+        link = await self.accounts.ensure_setup_link()
+        assert link
+        answer = await browser.post(link, data={"name": "Ada", "email": EMAIL, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+
+    async def sign_in(
+        self, browser: httpx.AsyncClient, password: str = PASSWORD, email: str = EMAIL, to: str = "/servers"
+    ) -> httpx.Response:
+        return await browser.post("/sign-in", data={"email": email, "password": password, "next": to})
+
+
+async def csrf(browser: httpx.AsyncClient) -> str:
+    """As a page carries it."""
+    text = (await browser.get("/account/tokens")).text
+    return text.partition('name="csrf-token" content="')[2].partition('"')[0]
+
+
+@pytest.fixture
+async def make_house(fresh_database: str) -> AsyncIterator[Callable[..., House]]:
+    assert FEATURE.migrations
+    clock = ManualClock(datetime(2026, 11, 22, 12, tzinfo=UTC))
+    await migrate(database, [FEATURE.migrations], clock=clock)
+    opened: list[Accounts] = []
+
+    def make(hasher: PasswordHasher = CHEAP) -> House:
+        events: list[object] = []
+        accounts = Accounts(clock, FEATURE.permissions, passwords=Passwords(hasher), emit=events.append)
+        opened.append(accounts)
+        pages = Pages(FEATURE.navigation, assets=lambda name: f"/static/{name}")
+        app = build_app([FEATURE], accounts, pages=pages, dependencies={"accounts": accounts})
+        return House(accounts, app, clock, events)
+
+    yield make
+    for accounts in opened:
+        accounts.close()
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House]) -> House:
+    return make_house()

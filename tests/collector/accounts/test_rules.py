@@ -1,0 +1,136 @@
+"""What accounts decide, without a database."""
+
+import contextlib
+import string
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pudim_collector.features.accounts import rules
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "",
+        "seven77",
+        "password",
+        "PassWord123",
+        "aaaaaaaa",
+        "abababab",
+        "12345678",
+        "87654321",
+        "90123456789",
+        "qwertyuiop",
+        "lkjhgfdsa",
+        "ada@example.org",
+        "Ada Lovelace",
+        "x" * 1025,
+    ],
+)
+def test_guessable_passwords_are_refused(password: str) -> None:
+    with pytest.raises(rules.PasswordRefusedError):
+        rules.check_password(password, personal=("Ada Lovelace", "ada@example.org"))
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse",
+        "пароль-надёжный",
+        "        .",
+        "p4ssphrase with spaces",
+        "ab" * 3 + "xy",
+        "é" * 7 + "è",
+    ],
+)
+def test_there_are_no_composition_rules(password: str) -> None:
+    rules.check_password(password)
+
+
+@given(st.text(min_size=8, max_size=1024))
+def test_no_password_breaks_the_check(password: str) -> None:
+    with contextlib.suppress(rules.PasswordRefusedError):
+        rules.check_password(password)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_token_is_recognised_as_one(random: bytes) -> None:
+    token = rules.make_token(random)
+    assert rules.looks_like_token(token)
+    assert len(token) == 57
+    assert set(token) <= set(string.ascii_letters + string.digits + "_")
+
+
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.integers(8, 56),
+    st.sampled_from(string.digits + string.ascii_letters),
+)
+def test_a_mistyped_token_is_not(random: bytes, place: int, character: str) -> None:
+    token = rules.make_token(random)
+    changed = token[:place] + character + token[place + 1 :]
+    assert rules.looks_like_token(changed) == (changed == token)
+
+
+@given(st.text(max_size=80))
+def test_noise_is_no_token(text: str) -> None:
+    assert not rules.looks_like_token(text)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_different_randomness_makes_different_tokens(one: bytes, other: bytes) -> None:
+    assert (rules.make_token(one) == rules.make_token(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("created", "seen", "ends"),
+    [
+        (timedelta(0), timedelta(0), timedelta(days=7)),
+        (timedelta(0), timedelta(days=6), timedelta(days=13)),
+        (timedelta(0), timedelta(days=29), timedelta(days=30)),
+    ],
+)
+def test_a_session_ends_idle_or_old(created: timedelta, seen: timedelta, ends: timedelta) -> None:
+    assert rules.session_ends(created_at=NOW + created, last_seen_at=NOW + seen) == NOW + ends
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_attackers_network(address: str, network: str) -> None:
+    assert rules.network_of(address) == network
+
+
+@pytest.mark.parametrize(
+    "email", ["", "a", "a@", "@b", "a b@c", "a@b@c", "a@b\n", "a" * 250 + "@b.org", "a\x00@b"]
+)
+def test_what_is_no_address(email: str) -> None:
+    if email.endswith("\n"):
+        assert rules.email_key(email) == "a@b"
+        return
+    with pytest.raises(rules.EmailRefusedError):
+        rules.email_key(email)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 129, "a\nb", "a\x1b[31m", "a\u202eb"])
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(rules.NameRefusedError):
+        rules.clean_name(name)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_csrf_token_belongs_to_one_session(one: str, other: str) -> None:
+    if one.isascii() and other.isascii():
+        assert (rules.csrf_token(one) == rules.csrf_token(other)) == (one == other)
