@@ -16,7 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # What a bundle is a function of. The templates count because unused styles are dropped by looking at them.
 SOURCES = ("src", "pudim_web/templates")
 RECIPE = ("build_assets.py", "build.mjs", "package.json", "package-lock.json", ".npmrc")
-LAST_LINES = 20
+LAST_LINES = 60  # npm says the cause first and its usage after
 
 
 class AssetBuildError(RuntimeError):

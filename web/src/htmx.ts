@@ -5,6 +5,7 @@ htmx.config.includeIndicatorStyles = false; // an inline style, which the page's
 htmx.config.allowEval = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
+htmx.config.attributesToSettle = ["class", "width", "height"]; // not "style", for the same reason
 
 document.addEventListener("htmx:configRequest", (event) => {
   const token = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content;

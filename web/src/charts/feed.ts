@@ -37,6 +37,7 @@ interface Column {
 
 export class Feed extends EventTarget {
   condition: Condition = "closed";
+  private lostAt: number | undefined;
   private readonly layouts = new Map<number, Column[]>();
   private readonly subscribers = new Set<Subscriber>();
   private readonly stream: Stream;
@@ -47,11 +48,8 @@ export class Feed extends EventTarget {
       layout: (data: unknown) => this.onLayout(data as LayoutEvent),
       frame: (data: unknown) => this.onFrame(data as FrameEvent),
     };
-    this.stream = new Stream(`/live/servers/${encodeURIComponent(server)}`, handlers, (condition) => {
-      this.condition = condition;
-      this.dispatchEvent(new Event("condition"));
-    });
-    page.addEventListener("range", () => this.settle());
+    this.stream = new Stream(`/live/servers/${encodeURIComponent(server)}`, handlers, (condition) => this.onCondition(condition));
+    for (const event of ["range", "pause"]) page.addEventListener(event, () => this.settle());
     this.settle();
   }
 
@@ -62,6 +60,13 @@ export class Feed extends EventTarget {
       this.subscribers.delete(subscriber);
       this.reroute();
     };
+  }
+
+  private onCondition(condition: Condition): void {
+    if (this.condition === "open") this.lostAt = performance.now();
+    this.condition = condition;
+    this.dispatchEvent(new Event("condition"));
+    if (condition === "open" && this.lostAt !== undefined) page.refresh((performance.now() - this.lostAt) / 1000);
   }
 
   private settle(): void {

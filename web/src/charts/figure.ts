@@ -41,7 +41,7 @@ class LiveFigure extends HTMLElement {
     const { unit = "1" } = this.dataset;
     const text = this.querySelector("[data-figure-text]");
     const bar = this.querySelector("progress");
-    if (unit === "1") this.dataset["level"] = level(value);
+    this.dataset["level"] = unit === "1" || value === null ? level(value) : "calm";
     if (text) text.textContent = formatFigure(value, unit);
     if (bar) bar.value = Math.min(1, value ?? 0);
   }

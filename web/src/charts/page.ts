@@ -2,7 +2,9 @@
 import { bounds, type Preset, PRESETS, queryOf, type Range, rangeOf } from "../pure/ranges";
 
 const FALLBACK: Preset = "1h";
+const LONG_AWAY = 10; // seconds
 
+/** Emits "range" when charts must load again and "pause" when they only stop. */
 class Page extends EventTarget {
   range: Range = rangeOf(new URLSearchParams(location.search), FALLBACK);
   live = true;
@@ -30,10 +32,9 @@ class Page extends EventTarget {
   }
 
   show(range: Range): void {
-    const { from, to } = this.bounds();
     if ("last" in range) this.home = range;
     this.range = range;
-    history.pushState({ from, to }, "", `?${queryOf(range)}`);
+    history.pushState(null, "", `?${queryOf(range)}`);
     this.dispatchEvent(new Event("range"));
   }
 
@@ -44,8 +45,14 @@ class Page extends EventTarget {
   setLive(live: boolean): void {
     this.frozen = this.now();
     this.live = live;
-    if (live && !("last" in this.range)) this.show(this.home);
-    else this.dispatchEvent(new Event("range"));
+    if (!live) this.dispatchEvent(new Event("pause"));
+    else if ("last" in this.range) this.dispatchEvent(new Event("range"));
+    else this.show(this.home);
+  }
+
+  /** After a while without live samples the store knows more than the charts. */
+  refresh(awaySeconds: number): void {
+    if (this.moving && awaySeconds >= LONG_AWAY) this.dispatchEvent(new Event("range"));
   }
 
   /** Reads the address again after Back or Forward. */

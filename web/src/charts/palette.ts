@@ -3,8 +3,8 @@
 const LIGHT = ["#2f74b5", "#d98a1f", "#14957a", "#b8659a", "#5aa9dc", "#c6532a", "#8f8413", "#6d5fb0", "#6b7785"];
 const DARK = ["#5aa7e6", "#e8a94a", "#3fc2a0", "#dc93c2", "#97d0f3", "#ee8560", "#cfc354", "#a598e8", "#93a1b1"];
 const CHROME = {
-  light: { text: "#626d7b", grid: "#e9ecf1", muted: "#c3cad3" },
-  dark: { text: "#8f9bab", grid: "#263244", muted: "#4a5868" },
+  light: { text: "#666666", grid: "#ececec", muted: "#bdbdbd" },
+  dark: { text: "#a3a3a3", grid: "#343434", muted: "#6b6b6b" },
 };
 
 export function isDark(): boolean {

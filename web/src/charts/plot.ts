@@ -57,7 +57,7 @@ export function makePlot(host: HTMLElement, drawing: Drawing, banded: boolean, d
     {
       width: Math.max(host.clientWidth, 120),
       height: HEIGHT,
-      padding: [10, 12, 0, 0],
+      padding: [10, 20, 0, 0],
       legend: { show: false },
       series: [{}, ...lineSeries(drawing), ...(banded ? edgeSeries(count * 2) : [])],
       bands: settings.stacked ? stackBands(drawing) : banded ? spreadBands(drawing) : [],
@@ -81,7 +81,7 @@ function lineSeries({ settings, shown, places }: Drawing): uPlot.Series[] {
   return shown.map((_, index) => ({
     stroke: () => colour(places[index] ?? index),
     ...(settings.stacked && index === 0 ? { fill: () => stackFill(places[0] ?? 0) } : {}),
-    width: settings.stacked ? 1 : 1.5,
+    width: settings.stacked ? 0.75 : 1.5,
     points: { show: false, size: 4, fill: () => colour(places[index] ?? index), filter: (plot, series) => isolated(plot.data[series] ?? []) },
   }));
 }
@@ -101,12 +101,12 @@ function spreadBands({ shown, places }: Drawing): uPlot.Band[] {
   const count = shown.length;
   return shown.map((_, index) => ({
     series: [1 + count + index, 1 + 2 * count + index],
-    fill: () => faded(colour(places[index] ?? index), 0.18),
+    fill: () => faded(colour(places[index] ?? index), 0.3),
   }));
 }
 
 function stackFill(place: number): string {
-  return faded(colour(place), place < 0 ? 0.25 : 0.5);
+  return faded(colour(place), place < 0 ? 0.25 : 0.55);
 }
 
 function top(high: number | null, unit: string): number {
@@ -133,7 +133,7 @@ function valueAxis(unit: string): uPlot.Axis {
     font: FONT,
     size: Y_AXIS,
     gap: 8,
-    space: 34,
+    space: 27,
     incrs: tickDistances(unit),
     grid: { stroke: () => chrome("grid"), width: 1 },
     ticks: { show: false },

@@ -9,14 +9,14 @@ class RangePicker extends HTMLElement {
 
   connectedCallback(): void {
     const feed = feedOf(this.getAttribute("server") ?? "");
-    page.addEventListener("range", this.onRange);
+    for (const event of ["range", "pause"]) page.addEventListener(event, this.onRange);
     feed.addEventListener("condition", this.onRange);
     this.addEventListener("click", (event) => this.onClick(event));
     this.show();
   }
 
   disconnectedCallback(): void {
-    page.removeEventListener("range", this.onRange);
+    for (const event of ["range", "pause"]) page.removeEventListener(event, this.onRange);
   }
 
   private onClick(event: MouseEvent): void {

@@ -21,15 +21,22 @@ class Copy extends HTMLElement {
   }
 }
 
-// The clipboard exists only on HTTPS and localhost; elsewhere the old command still works.
+// The clipboard exists only on HTTPS and localhost; elsewhere the old command still works. Handing over the
+// text ourselves keeps the browser from copying the styles along, which the page's policy would stop.
 async function put(text: string, source: HTMLElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
     getSelection()?.selectAllChildren(source);
+    document.addEventListener("copy", (event) => give(event, text), { once: true });
     return document.execCommand("copy");
   }
+}
+
+function give(event: ClipboardEvent, text: string): void {
+  event.clipboardData?.setData("text/plain", text);
+  event.preventDefault();
 }
 
 customElements.define("pudim-copy", Copy);

@@ -29,7 +29,7 @@ class ServerList extends HTMLElement {
   }
 
   private rows(): HTMLElement[] {
-    return [...this.querySelectorAll<HTMLElement>("[data-server]")];
+    return [...this.querySelectorAll<HTMLElement>("tr[data-server]")];
   }
 
   private update(servers: readonly Server[]): void {
