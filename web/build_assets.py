@@ -16,11 +16,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 # What a bundle is a function of. The templates count because unused styles are dropped by looking at them.
 SOURCES = ("src", "pudim_web/templates")
 RECIPE = ("build_assets.py", "build.mjs", "package.json", "package-lock.json", ".npmrc")
-LAST_LINES = 60  # npm says the cause first and its usage after
 
 
 class AssetBuildError(RuntimeError):
-    """A step of the web build failed; the message names the step, its exit code and its last words."""
+    """A step of the web build failed; the message names the step, its exit code and what it said."""
 
 
 class AssetBuildHook(BuildHookInterface[Any]):
@@ -66,8 +65,7 @@ def _run(step: str, root: Path, arguments: list[str]) -> None:
         check=False,
     )
     if done.returncode:
-        said = "\n".join(done.stdout.strip().splitlines()[-LAST_LINES:])
-        msg = f"{step} failed with exit code {done.returncode} in {root}:\n{said}"
+        msg = f"{step} failed with exit code {done.returncode} in {root}:\n{done.stdout.strip()}"
         raise AssetBuildError(msg)
 
 

@@ -86,7 +86,7 @@ class Sample:
         return environment().get_template(self.template).render(page=shell, **self.context)
 
 
-FORM = {"errors": {}, "values": {}}
+FORM: dict[str, Any] = {"errors": {}, "values": {}}
 SAMPLES = {
     "set up": Sample("accounts/setup.html", FORM, signed_in=False),
     "set up, wrong": Sample(
