@@ -106,7 +106,8 @@ async def run(config: AgentConfig) -> None:
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, task.cancel)
-    identities.write_private(config.state_dir / PID_FILE, f"{os.getpid()}\n".encode())
+    with contextlib.suppress(OSError):  # a full or read-only disk; only `pudim agent status` misses it
+        identities.write_private(config.state_dir / PID_FILE, f"{os.getpid()}\n".encode())
     loop.call_later(_SETTLED_SECONDS, give_back_memory)
     _log.info("sampling every %g s", config.interval_ms / 1000)
     with contextlib.suppress(asyncio.CancelledError):

@@ -206,6 +206,9 @@ class Spool:
         newest = self._newest(boot_id)
         if newest:
             self._floors[boot_id] = max(self._floors.get(boot_id, 0), min(seq, newest))
+            self._refused = {
+                one for one in self._refused if one[0] != boot_id or one[1] > self._floors[boot_id]
+            }
             self._note_acknowledged(boot_id)
             self._release()
 
@@ -218,7 +221,8 @@ class Spool:
 
     def give_up(self, boot_id: bytes, seq: int) -> None:
         """The collector will never take this batch."""
-        if self._floors.get(boot_id, 0) < seq <= self._newest(boot_id):
+        known = self._floors.get(boot_id, 0) < seq <= self._newest(boot_id)
+        if known and (boot_id, seq) not in self._refused:
             self._refused.add((boot_id, seq))
             self.lost += 1
             self._release()

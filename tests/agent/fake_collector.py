@@ -72,7 +72,7 @@ class FakeCollector:
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
         async def wait() -> None:
-            while not condition():  # noqa: ASYNC110 - a test's patience
+            while not condition():
                 await asyncio.sleep(0.005)
 
         await asyncio.wait_for(wait(), seconds)

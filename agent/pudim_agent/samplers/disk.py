@@ -74,8 +74,13 @@ def _rates(before: Sequence[int] | None, after: Sequence[int], seconds: float) -
         ratio(gained[_WRITE_SECTORS] * _SECTOR, seconds),
         ratio(gained[_WRITES], seconds),
         ratio(gained[_WRITE_MS] / 1000, gained[_WRITES]),
-        min(1.0, ratio(gained[_BUSY_MS] / 1000, seconds)) if seconds > 0 else ratio(1, 0),
+        _at_most_one(ratio(gained[_BUSY_MS] / 1000, seconds)),
     ]
+
+
+def _at_most_one(value: float) -> float:
+    """The kernel rounds to milliseconds. Not min(): of 1 and NaN it gives 1."""
+    return 1.0 if value > 1 else value
 
 
 def _layout(device: str) -> Iterable[Series]:

@@ -36,6 +36,7 @@ _LOCAL = frozenset(
 _NETWORK = frozenset(
     ["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "lustre", "afs", "9p", "virtiofs", "fuseblk"]
 )
+_CONTAINER_FILES = frozenset([b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/dev/termination-log"])
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _PATIENCE = 0.2
 
@@ -149,7 +150,7 @@ def _parse(line: bytes) -> tuple[bytes, bytes, Mount]:
 
 
 def _wanted(mount: Mount, config: FilesystemConfig) -> bool:
-    if mount.point.decode(errors="replace") in config.skip:
+    if mount.point in _CONTAINER_FILES or mount.point.decode(errors="replace") in config.skip:
         return False
     return mount.kind in _LOCAL or mount.point == b"/" or (mount.hangs and config.network)
 

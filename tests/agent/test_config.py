@@ -1,0 +1,124 @@
+"""A configuration is right, or refused with every fault named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pudim_agent.config import ConfigFaults, load, parse
+from pudim_agent.enrolment import config_text
+from pudim_agent.samplers import samplers
+
+KEY = "A" * 43
+RIGHT = f'url = "https://pudim.example.org"\ncollector_key = "{KEY}"\n'
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigFaults) as caught:
+        parse(text)
+    return sorted(caught.value.faults)
+
+
+def test_the_least_that_is_needed() -> None:
+    config = parse(RIGHT)
+    assert config.interval_ms == 10_000
+    assert config.state_dir == Path("/var/lib/pudim-agent")
+    assert config.spool.max_mebibytes == 64
+    assert config.samplers.keys() == samplers.keys()
+    assert config.samplers["network"].skip == ("lo", "veth*")
+
+
+def test_everything() -> None:
+    config = parse(
+        RIGHT
+        + """
+        interval_ms = 100
+        state_dir = "/srv/agent"
+        insecure = true
+        ca_file = "/etc/ca.pem"
+        [spool]
+        max_mebibytes = 8
+        max_hours = 1
+        [samplers.process]
+        top = 3
+        [samplers.network]
+        skip = ["lo", "docker*"]
+        [samplers.pressure]
+        enabled = false
+        """
+    )
+    assert config.ca_file == Path("/etc/ca.pem")
+    assert config.samplers["process"].top == 3
+    assert config.samplers["network"].skip == ("lo", "docker*")
+    assert not config.samplers["pressure"].enabled
+
+
+def test_every_fault_is_reported_at_once() -> None:
+    found = faults(
+        """
+        url = "gopher://x"
+        colector_key = "x"
+        interval_ms = 99
+        insecure = "yes"
+        [spool]
+        max_mebibytes = 0
+        max_hour = 3
+        [samplers.proces]
+        [samplers.process]
+        top = true
+        [samplers.network]
+        skip = "lo"
+        """
+    )
+    assert found == [
+        "colector_key: unknown; did you mean 'collector_key'?",
+        "collector_key: missing. The collector's public key, from the install line.",
+        "insecure: must be true or false, not 'yes'",
+        "interval_ms: must be from 100 to 3600000, not 99",
+        "samplers.network.skip: must be a list of texts, not 'lo'",
+        "samplers.proces: unknown; did you mean 'process'?",
+        "samplers.process.top: must be a whole number, not True",
+        "spool.max_hour: unknown; did you mean 'max_hours'?",
+        "spool.max_mebibytes: must be from 1 to any size, not 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("url = ", "not TOML"),
+        (RIGHT.replace(KEY, "short"), "collector_key: is not a key"),
+        (RIGHT.replace("https://pudim.example.org", "http://pudim.example.org"), "is not encrypted"),
+        (RIGHT.replace("https://pudim.example.org", "http://10.0.0.1"), "is not encrypted"),
+        (RIGHT.replace("https://pudim.example.org", "https://"), "must start with https://"),
+        (RIGHT + "spool = 3", "spool: must be a table"),
+        (RIGHT + "samplers = 3", "samplers: must be a table"),
+        (RIGHT + "samplers.cpu = 3", "samplers.cpu: must be a table"),
+        (RIGHT + "interval_ms = 1.5", "interval_ms: must be a whole number"),
+        (RIGHT + 'state_dir = ""', "state_dir: must be a path"),
+    ],
+)
+def test_fault(text: str, fault: str) -> None:
+    assert fault in faults(text)[0]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:80"])
+def test_plain_http_on_this_host_is_fine(url: str) -> None:
+    assert parse(RIGHT.replace("https://pudim.example.org", url)).url == url
+
+
+def test_the_state_is_beside_an_enrolled_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(RIGHT)
+    assert load(path).state_dir == tmp_path
+
+
+def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFaults, match="No such file"):
+        load(tmp_path / "agent.toml")
+
+
+def test_what_enrolment_writes_reads_back(tmp_path: Path) -> None:
+    config = parse(RIGHT + f'interval_ms = 500\ninsecure = true\nstate_dir = "{tmp_path}/a\\"b\\\\c"\n')
+    assert parse(config_text(config)) == config
