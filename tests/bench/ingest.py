@@ -108,7 +108,7 @@ def load(pudim: RunningPudim, agents: list[dict[str, str]], *options: str) -> Ru
         generator.stdin.flush()
         said = generator.stdout.readline()
         after = cpu_seconds(collector), cpu_seconds(postgres, children=True)
-        if generator.wait() or not said:
+        if generator.wait(10) or not said:
             raise SystemExit("the generator failed")
     result = json.loads(said)
     millions = result["samples"] / 1e6

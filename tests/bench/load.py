@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import numpy as np
@@ -79,11 +80,11 @@ class SimulatedAgent(asyncio.Protocol):
     latencies: list[float] = field(default_factory=list)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport, self.buffer, self.stage = transport, bytearray(), "upgrade"
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
+        self.buffer, self.stage = bytearray(), "upgrade"
         self.sent = self.acked = 0
         self.times = [0.0] * self.plan.batches
-        transport.write(_UPGRADE)
+        self.transport.write(_UPGRADE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         for future in (self.ready, self.done):
@@ -170,8 +171,15 @@ class SimulatedAgent(asyncio.Protocol):
             await asyncio.sleep(self.plan.pause)
 
 
+def _give_up(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """A benchmark with a failed agent says nothing: end at once, loudly."""
+    print(context, file=sys.stderr, flush=True)
+    os._exit(1)
+
+
 async def run(port: int, agents: list[dict[str, str]], plan: Plan) -> dict[str, float]:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_give_up)
     connected = []
     for seed, agent in enumerate(agents):
         _, simulated = await loop.create_connection(

@@ -6,6 +6,7 @@ import asyncio
 
 import psycopg
 from litestar import Response, get
+from litestar.di import NamedDependency
 from msgspec import Struct
 
 from pudim.vocabulary.errors import PudimError
@@ -42,7 +43,9 @@ async def healthz() -> Alive:
 
 
 @get("/readyz", opt=_OPERATORS, tags=["System"], operation_id="is_ready")
-async def readyz(database: PsycopgEngine, supervisor: Supervisor) -> Response[Ready]:
+async def readyz(
+    database: NamedDependency[PsycopgEngine], supervisor: NamedDependency[Supervisor]
+) -> Response[Ready]:
     """The database answers and every background loop runs; 503 otherwise."""
     reached = await _reached(database)
     loops = {name: str(report.state) for name, report in supervisor.reports.items()}
@@ -52,7 +55,9 @@ async def readyz(database: PsycopgEngine, supervisor: Supervisor) -> Response[Re
 
 
 @get("/metrics", opt=_OPERATORS, include_in_schema=False)
-async def metrics(database: PsycopgEngine, supervisor: Supervisor) -> Response[bytes]:
+async def metrics(
+    database: NamedDependency[PsycopgEngine], supervisor: NamedDependency[Supervisor]
+) -> Response[bytes]:
     for figure, value in database.statistics.items():
         pool.labels(figure).set(value)
     for name, report in supervisor.reports.items():

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import uvicorn
 from litestar.types import ASGIApp
 
@@ -20,7 +25,22 @@ class PortTaken(PudimError):
     hint = "Choose another one with --port."
 
 
-def http_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Ends by returning: uvicorn's own raises the signal again, which would skip all that stops after it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def http_server(app: ASGIApp, settings: Settings) -> Server:
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -38,4 +58,4 @@ def http_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=_PATIENCE,
         backlog=4096,
     )
-    return uvicorn.Server(config)
+    return Server(config)

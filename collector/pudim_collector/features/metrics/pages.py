@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from pudim_collector.features.metrics.schemas import LatestSample
@@ -26,7 +28,11 @@ class MetricPages(Controller):
 
     @get("/servers/{server_id:uuid}", opt=requires("servers:read"))
     async def server(
-        self, request: Request[Any, Any, Any], server_id: UUID, servers: Servers, metrics: Metrics
+        self,
+        request: Request[Any, Any, Any],
+        server_id: FromPath[UUID],
+        servers: NamedDependency[Servers],
+        metrics: NamedDependency[Metrics],
     ) -> Response[str]:
         view = await servers.one(server_id)
         latest = [LatestSample.of(one) for one in await metrics.latest(server_id)]
@@ -40,7 +46,11 @@ class MetricPages(Controller):
 
     @get("/live/servers/{server_id:uuid}", opt=requires("servers:read"))
     async def live(
-        self, request: Request[Any, Any, Any], server_id: UUID, servers: Servers, metrics: Metrics
+        self,
+        request: Request[Any, Any, Any],
+        server_id: FromPath[UUID],
+        servers: NamedDependency[Servers],
+        metrics: NamedDependency[Metrics],
     ) -> ServerSentEvent:
         """Events `layout` (what a source's values are) and `frame`; the id of a frame is where to resume."""
         await servers.one(server_id)

@@ -6,7 +6,8 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
 
 from pudim_collector.features.metrics.rules import parse_range
 from pudim_collector.features.metrics.schemas import LatestSample, SeriesRange
@@ -15,13 +16,17 @@ from pudim_collector.infra.auth import requires
 from pudim_collector.series.reading import MAX_POINTS
 
 TIME_HELP = "ISO 8601, Unix seconds, `now`, or relative such as `-15m`, `-6h`, `-7d`."
-MetricName = Annotated[str, Parameter(min_length=1, max_length=256, description="OpenTelemetry metric name.")]
-Start = Annotated[str, Parameter(query="from", max_length=64, description=TIME_HELP)]
-End = Annotated[str, Parameter(query="to", max_length=64, description=TIME_HELP)]
-Points = Annotated[int, Parameter(ge=1, le=MAX_POINTS, description="At most this many buckets a series.")]
+MetricName = Annotated[
+    str, QueryParameter(min_length=1, max_length=256, description="OpenTelemetry metric name.")
+]
+Start = Annotated[str, QueryParameter(name="from", max_length=64, description=TIME_HELP)]
+End = Annotated[str, QueryParameter(name="to", max_length=64, description=TIME_HELP)]
+Points = Annotated[
+    int, QueryParameter(ge=1, le=MAX_POINTS, description="At most this many buckets a series.")
+]
 ServerIds = Annotated[
     list[UUID] | None,
-    Parameter(query="server", max_items=500, description="Repeat for several; all if left out."),
+    QueryParameter(name="server", max_items=500, description="Repeat for several; all if left out."),
 ]
 
 
@@ -30,14 +35,16 @@ class MetricsApi(Controller):
     tags = ("Metrics",)
 
     @get("/servers/{server_id:uuid}/latest", opt=requires("servers:read"), operation_id="latest_samples")
-    async def latest(self, server_id: UUID, metrics: Metrics) -> list[LatestSample]:
+    async def latest(
+        self, server_id: FromPath[UUID], metrics: NamedDependency[Metrics]
+    ) -> list[LatestSample]:
         """The newest sample of each of a server's series, not older than five minutes."""
         return [LatestSample.of(latest) for latest in await metrics.latest(server_id)]
 
     @get("/series", opt=requires("servers:read"), operation_id="read_series")
     async def series(  # noqa: PLR0917 - one argument a parameter of the query
         self,
-        metrics: Metrics,
+        metrics: NamedDependency[Metrics],
         metric: MetricName,
         server: ServerIds = None,
         start: Start = "-1h",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.di import NamedDependency
+from litestar.params import URLEncodedBody
 from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
 
 from pudim_collector.features.servers.schemas import Name, Server
@@ -35,7 +35,7 @@ class ServerPages(Controller):
         return Redirect("/servers", status_code=303)
 
     @get("/servers", opt=requires("servers:read"))
-    async def servers(self, request: Page, servers: Servers) -> Response[str]:
+    async def servers(self, request: Page, servers: NamedDependency[Servers]) -> Response[str]:
         return render(request, "servers/list.html", title="Servers", servers=await _plain(servers))
 
     @get("/servers/add", opt=requires("servers:enrol"))
@@ -46,8 +46,8 @@ class ServerPages(Controller):
     async def add(
         self,
         request: Page,
-        invitations: Invitations,
-        data: Annotated[AddForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
+        invitations: NamedDependency[Invitations],
+        data: URLEncodedBody[AddForm],
     ) -> Response[str]:
         invitation = msgspec.to_builtins(await invitations.invite(data.name.strip() or None))
         return render(
@@ -55,7 +55,9 @@ class ServerPages(Controller):
         )
 
     @get("/live/servers", opt=requires("servers:read"))
-    async def live(self, servers: Servers, changes: Changes) -> ServerSentEvent:
+    async def live(
+        self, servers: NamedDependency[Servers], changes: NamedDependency[Changes]
+    ) -> ServerSentEvent:
         return ServerSentEvent(_states(servers, changes))
 
 

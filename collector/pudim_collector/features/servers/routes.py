@@ -6,6 +6,8 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Controller, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from pudim.wire.enrolment import ENROL_PATH
 from pudim.wire.keys import SIGNATURE_BYTES, from_text, to_text
@@ -26,16 +28,16 @@ class ServersApi(Controller):
     tags = ("Servers",)
 
     @get(opt=requires("servers:read"), operation_id="list_servers")
-    async def servers(self, servers: Servers) -> ServerPage:
+    async def servers(self, servers: NamedDependency[Servers]) -> ServerPage:
         """All servers, by name."""
         return ServerPage([Server.of(view) for view in await servers.all()], None)
 
     @get("/{server_id:uuid}", opt=requires("servers:read"), operation_id="get_server")
-    async def server(self, server_id: UUID, servers: Servers) -> Server:
+    async def server(self, server_id: FromPath[UUID], servers: NamedDependency[Servers]) -> Server:
         return Server.of(await servers.one(server_id))
 
     @delete("/{server_id:uuid}", opt=requires("servers:revoke"), operation_id="revoke_server")
-    async def revoke(self, server_id: UUID, servers: Servers) -> None:
+    async def revoke(self, server_id: FromPath[UUID], servers: NamedDependency[Servers]) -> None:
         """Take nothing more from this server's agent. Its history stays."""
         await servers.revoke(server_id)
 
@@ -45,7 +47,9 @@ class EnrolmentTokens(Controller):
     tags = ("Servers",)
 
     @post(opt=requires("servers:enrol"), operation_id="create_enrolment_token")
-    async def create(self, invitations: Invitations, data: NewEnrolmentToken | None = None) -> EnrolmentToken:
+    async def create(
+        self, invitations: NamedDependency[Invitations], data: JSONBody[NewEnrolmentToken | None] = None
+    ) -> EnrolmentToken:
         """A single-use, short-lived token by which one agent makes itself known."""
         invitation = await invitations.invite(data.name if data else None)
         return EnrolmentToken(
@@ -62,7 +66,10 @@ class AgentEnrolment(Controller):
         operation_id="enrol_agent",
     )
     async def enrol(
-        self, data: EnrolmentRequest, servers: Servers, collector_key: Ed25519PrivateKey
+        self,
+        data: JSONBody[EnrolmentRequest],
+        servers: NamedDependency[Servers],
+        collector_key: NamedDependency[Ed25519PrivateKey],
     ) -> EnrolmentAnswer:
         """Make a server of the agent that holds this token."""
         enrolled = await servers.enrol(
