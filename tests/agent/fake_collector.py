@@ -26,9 +26,10 @@ Verdict = Refusal | None
 
 @dataclass
 class FakeCollector:
-    """`judge` may refuse a batch; `acknowledging` False keeps every batch unanswered."""
+    """`judge` may refuse a batch; `acknowledging` False keeps every batch unanswered; `signing` forges answers."""
 
     key: Any = field(default_factory=generate)
+    signing: Any = None
     agents: dict[UUID, Any] = field(default_factory=dict)
     judge: Callable[[Batch], Verdict] = lambda _batch: None
     acknowledging: bool = True
@@ -84,10 +85,13 @@ class FakeCollector:
             return web.json_response({"code": refusal.code, "detail": refusal.detail}, status=409)
         self.tokens.remove(said["token"])
         public = public_from_bytes(from_text(said["public_key"]))
-        verify_request(said["token"], public, self.key.public_key(), from_text(said["proof"], 64))
+        try:
+            verify_request(said["token"], public, self.key.public_key(), from_text(said["proof"], 64))
+        except Refusal as refusal:
+            return web.json_response({"code": refusal.code, "detail": refusal.detail}, status=refusal.status)
         agent_id = uuid4()
         self.agents[agent_id] = public
-        signature = to_text(sign_answer(said["token"], public, agent_id, self.key))
+        signature = to_text(sign_answer(said["token"], public, agent_id, self.signing or self.key))
         return web.json_response({"agent_id": str(agent_id), "signature": signature})
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:

@@ -9,6 +9,8 @@ import pytest
 from pudim_agent.config import ConfigFaults, load, parse
 from pudim_agent.enrolment import config_text
 from pudim_agent.samplers import samplers
+from pudim_agent.samplers.network import NetworkConfig
+from pudim_agent.samplers.process import ProcessConfig
 
 KEY = "A" * 43
 RIGHT = f'url = "https://pudim.example.org"\ncollector_key = "{KEY}"\n'
@@ -26,7 +28,7 @@ def test_the_least_that_is_needed() -> None:
     assert config.state_dir == Path("/var/lib/pudim-agent")
     assert config.spool.max_mebibytes == 64
     assert config.samplers.keys() == samplers.keys()
-    assert config.samplers["network"].skip == ("lo", "veth*")
+    assert config.samplers["network"] == NetworkConfig(skip=("lo", "veth*"))
 
 
 def test_everything() -> None:
@@ -49,8 +51,8 @@ def test_everything() -> None:
         """
     )
     assert config.ca_file == Path("/etc/ca.pem")
-    assert config.samplers["process"].top == 3
-    assert config.samplers["network"].skip == ("lo", "docker*")
+    assert config.samplers["process"] == ProcessConfig(top=3)
+    assert config.samplers["network"] == NetworkConfig(skip=("lo", "docker*"))
     assert not config.samplers["pressure"].enabled
 
 

@@ -90,7 +90,7 @@ def test_changing_the_interval_stays_in_order_and_misses_nothing() -> None:
 )
 def test_times_of_an_epoch_are_on_the_grid_and_increase(moves: list[tuple[int, int, int | None]]) -> None:
     """Each move: how far the wall clock goes, how far the steady one, and perhaps another interval."""
-    wall, steady = 1_000_000_000, 0
+    wall, steady = 1_000_000_000, 0.0
     grid = Grid(10_000, at(wall, steady))
     last = 0
     for wall_step, steady_step, interval in moves:
