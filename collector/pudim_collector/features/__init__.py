@@ -1,0 +1,1 @@
+"""Slices of the product, each with the same file names; see docs/architecture.md for the order of knowledge."""
