@@ -27,8 +27,6 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(path: Path | None) -> None:
-    with frugality.without_certificates():
-        import aiohttp  # noqa: F401
     from pudim_agent.config import DEFAULT_CONFIG, load
     from pudim_agent.loop import run
 

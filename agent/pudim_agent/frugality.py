@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import os
 from collections.abc import Iterable, Iterator
 
 # From malloc.h and mman.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _DONTNEED = 4
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def tune_malloc() -> None:
@@ -21,24 +19,6 @@ def tune_malloc() -> None:
         libc.mallopt(_MMAP_THRESHOLD, 1 << 16)
         libc.mallopt(_TRIM_THRESHOLD, 1 << 16)
         libc.mallopt(_ARENA_MAX, 1)
-
-
-@contextlib.contextmanager
-def without_certificates() -> Iterator[None]:
-    """Import aiohttp inside: it parses every certificate of the system for a default that we never use (1.8 MB).
-
-    Connections bring their own context (`stream.tls`), which looks up the one certificate that it needs.
-    """
-    before = {name: os.environ.get(name) for name in _CERTIFICATES}
-    os.environ.update(dict.fromkeys(_CERTIFICATES, os.devnull))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def give_back_memory() -> None:

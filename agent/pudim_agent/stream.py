@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import ssl
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -160,23 +158,4 @@ def websocket_url(url: str) -> str:
 
 def tls(config: AgentConfig) -> ssl.SSLContext | bool:
     """How to verify the collector's certificate; there is no way to leave that out."""
-    if not config.url.startswith("https:"):
-        return True
-    if config.ca_file:
-        return ssl.create_default_context(cafile=config.ca_file)
-    paths = ssl.get_default_verify_paths()
-    named = {paths.openssl_cafile_env, paths.openssl_capath_env} & os.environ.keys()
-    if named or not _is_hashed(paths.capath):
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
-    context.load_verify_locations(capath=paths.capath)
-    return context
-
-
-def _is_hashed(directory: str | None) -> bool:
-    """Whether OpenSSL can look up a single certificate there instead of reading all."""
-    if directory is None:
-        return False
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        return any(entry.name.endswith(".0") for entry in entries)
-    return False
+    return ssl.create_default_context(cafile=config.ca_file) if config.ca_file else True

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
-from pudim_agent.frugality import give_back_memory, unchanged_library_pages, without_certificates
+from pudim_agent.frugality import give_back_memory, unchanged_library_pages
 
 SMAPS = """\
 7f0000000000-7f0000001000 r--p 00000000 fe:00 1 /usr/lib/libx.so
@@ -37,12 +35,3 @@ def test_giving_back_leaves_everything_working() -> None:
     give_back_memory()
     give_back_memory()
     assert sorted(os.urandom(100)) != [0] * 100
-
-
-def test_the_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", "/mine")
-    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-    with without_certificates():
-        assert os.environ["SSL_CERT_FILE"] == os.environ["SSL_CERT_DIR"] == os.devnull
-    assert os.environ["SSL_CERT_FILE"] == "/mine"
-    assert "SSL_CERT_DIR" not in os.environ

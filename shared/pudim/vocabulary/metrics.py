@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -42,79 +42,72 @@ _DISK = ("system.device", "disk.io.direction")
 _NETWORK = ("network.interface.name", "network.io.direction")
 
 
-def _table() -> Iterator[Metric]:
-    yield _rate(
-        "system.cpu.utilization", "1", "Busy share of all cores, or the share of one mode.", "cpu.mode"
-    )
-    yield _rate(
-        "system.cpu.logical.utilization", "1", "Busy share of one logical core.", "cpu.logical_number"
-    )
-    yield _gauge("system.cpu.logical.count", "{cpu}", "Logical cores that are online.")
-    yield _gauge("system.cpu.load_average.1m", "{thread}", "Threads running or waiting, over 1 minute.")
-    yield _gauge("system.cpu.load_average.5m", "{thread}", "Threads running or waiting, over 5 minutes.")
-    yield _gauge("system.cpu.load_average.15m", "{thread}", "Threads running or waiting, over 15 minutes.")
-    yield _gauge("system.memory.usage", "By", "Memory by what it is used for.", "system.memory.state")
-    yield _gauge("system.memory.utilization", "1", "Share of memory that is not available to new work.")
-    yield _gauge("system.memory.limit", "By", "Memory of the host.")
-    yield _gauge(
-        "system.linux.memory.available", "By", "Memory the kernel can give to new work without swapping."
-    )
-    yield _gauge("system.paging.usage", "By", "Swap space used and free.", "system.paging.state")
-    yield _gauge("system.paging.utilization", "1", "Share of swap space in use.")
-    yield _rate(
+_TABLE = (
+    _rate("system.cpu.utilization", "1", "Busy share of all cores, or the share of one mode.", "cpu.mode"),
+    _rate("system.cpu.logical.utilization", "1", "Busy share of one logical core.", "cpu.logical_number"),
+    _gauge("system.cpu.logical.count", "{cpu}", "Logical cores that are online."),
+    _gauge("system.cpu.load_average.1m", "{thread}", "Threads running or waiting, over 1 minute."),
+    _gauge("system.cpu.load_average.5m", "{thread}", "Threads running or waiting, over 5 minutes."),
+    _gauge("system.cpu.load_average.15m", "{thread}", "Threads running or waiting, over 15 minutes."),
+    _gauge("system.memory.usage", "By", "Memory by what it is used for.", "system.memory.state"),
+    _gauge("system.memory.utilization", "1", "Share of memory that is not available to new work."),
+    _gauge("system.memory.limit", "By", "Memory of the host."),
+    _gauge("system.linux.memory.available", "By", "Memory the kernel can give to new work without swapping."),
+    _gauge("system.paging.usage", "By", "Swap space used and free.", "system.paging.state"),
+    _gauge("system.paging.utilization", "1", "Share of swap space in use."),
+    _rate(
         "system.paging.operations.rate",
         "{operation}/s",
         "Pages swapped in and out.",
         "system.paging.direction",
-    )
-    yield _gauge(
+    ),
+    _gauge(
         "system.linux.pressure.share",
         "1",
         "Share of the last 10 seconds in which some or all work waited for a resource.",
         "resource",
         "kind",
-    )
-    yield _gauge(
+    ),
+    _gauge(
         "system.filesystem.usage",
         "By",
         "Space used and free for unprivileged users.",
         *_MOUNT,
         "system.filesystem.state",
-    )
-    yield _gauge("system.filesystem.utilization", "1", "Share of the usable space in use.", *_MOUNT)
-    yield _gauge("system.filesystem.limit", "By", "Size of the filesystem.", *_MOUNT)
-    yield _rate("system.disk.io.rate", "By/s", "Bytes moved.", *_DISK)
-    yield _rate("system.disk.operations.rate", "{operation}/s", "Operations finished.", *_DISK)
-    yield _rate("system.disk.await", "s", "Mean time of an operation, waiting included.", *_DISK)
-    yield _rate(
-        "system.disk.utilization", "1", "Share of time with at least one operation in flight.", _DISK[0]
-    )
-    yield _rate("system.network.io.rate", "By/s", "Bytes moved.", *_NETWORK)
-    yield _rate("system.network.packet.rate", "{packet}/s", "Packets moved.", *_NETWORK)
-    yield _rate("system.network.errors.rate", "{error}/s", "Faulty packets.", *_NETWORK)
-    yield _rate("system.network.dropped.rate", "{packet}/s", "Packets dropped.", *_NETWORK)
-    yield _gauge("system.uptime", "s", "Time since the host booted.")
-    yield _gauge(
+    ),
+    _gauge("system.filesystem.utilization", "1", "Share of the usable space in use.", *_MOUNT),
+    _gauge("system.filesystem.limit", "By", "Size of the filesystem.", *_MOUNT),
+    _rate("system.disk.io.rate", "By/s", "Bytes moved.", *_DISK),
+    _rate("system.disk.operations.rate", "{operation}/s", "Operations finished.", *_DISK),
+    _rate("system.disk.await", "s", "Mean time of an operation, waiting included.", *_DISK),
+    _rate("system.disk.utilization", "1", "Share of time with at least one operation in flight.", _DISK[0]),
+    _rate("system.network.io.rate", "By/s", "Bytes moved.", *_NETWORK),
+    _rate("system.network.packet.rate", "{packet}/s", "Packets moved.", *_NETWORK),
+    _rate("system.network.errors.rate", "{error}/s", "Faulty packets.", *_NETWORK),
+    _rate("system.network.dropped.rate", "{packet}/s", "Packets dropped.", *_NETWORK),
+    _gauge("system.uptime", "s", "Time since the host booted."),
+    _gauge(
         "system.process.count", "{process}", "Processes by state, counted once a minute.", "process.status"
-    )
-    yield _rate("process.cpu.utilization", "1", "Share of all cores used by the processes of one name.")
-    yield _gauge("process.memory.usage", "By", "Resident memory; pages shared between processes count twice.")
-    yield _gauge("process.count", "{process}", "Processes of this name.")
-    yield _gauge("process.thread.count", "{thread}", "Threads of the processes of this name.")
-    yield _rate("pudim.agent.cpu.utilization", "1", "Share of one core used by the agent itself.")
-    yield _gauge("pudim.agent.memory.usage", "By", "Resident memory of the agent.")
-    yield _gauge("pudim.agent.sample.duration", "s", "Time the sample before took.")
-    yield _gauge("pudim.agent.spool.usage", "By", "Batches waiting for the collector's acknowledgement.")
-    yield _gauge("pudim.agent.spool.count", "{batch}", "Batches waiting for the collector's acknowledgement.")
-    yield _gauge("pudim.agent.batches.lost", "{batch}", "Batches given up since the agent started.")
-    yield _gauge("pudim.agent.samplers.errors", "{error}", "Failed readings since the agent started.")
-    yield _gauge("pudim.agent.ticks.missed", "{tick}", "Samples not taken in time since the agent started.")
-    yield _gauge("pudim.agent.clock.jumps", "{jump}", "Steps of the wall clock since the agent started.")
+    ),
+    _rate("process.cpu.utilization", "1", "Share of all cores used by the processes of one name."),
+    _gauge("process.memory.usage", "By", "Resident memory; pages shared between processes count twice."),
+    _gauge("process.count", "{process}", "Processes of this name."),
+    _gauge("process.thread.count", "{thread}", "Threads of the processes of this name."),
+    _rate("pudim.agent.cpu.utilization", "1", "Share of one core used by the agent itself."),
+    _gauge("pudim.agent.memory.usage", "By", "Resident memory of the agent."),
+    _gauge("pudim.agent.sample.duration", "s", "Time the sample before took."),
+    _gauge("pudim.agent.spool.usage", "By", "Batches waiting for the collector's acknowledgement."),
+    _gauge("pudim.agent.spool.count", "{batch}", "Batches waiting for the collector's acknowledgement."),
+    _gauge("pudim.agent.batches.lost", "{batch}", "Batches given up since the agent started."),
+    _gauge("pudim.agent.samplers.errors", "{error}", "Failed readings since the agent started."),
+    _gauge("pudim.agent.ticks.missed", "{tick}", "Samples not taken in time since the agent started."),
+    _gauge("pudim.agent.clock.jumps", "{jump}", "Steps of the wall clock since the agent started."),
+)
 
 
 def _by_name() -> Mapping[str, Metric]:
     table: dict[str, Metric] = {}
-    for metric in _table():
+    for metric in _TABLE:
         assert metric.name not in table, metric.name  # noqa: S101  a slip in the table above, found at import
         table[metric.name] = metric
     return MappingProxyType(table)
