@@ -75,6 +75,10 @@ class RunningPudim:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
 
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            return str(answer.read().decode())
+
     def kill(self) -> None:
         """SIGKILL to the collector alone; its database and agent stay."""
         assert self.process is not None

@@ -28,7 +28,9 @@ async def test_the_api_lists_the_host_within_half_a_minute(pudim: RunningPudim) 
         if servers:
             latest = pudim.call(f"/api/v2/servers/{servers[0]['id']}/latest")
             now = datetime.now(UTC)
-            fresh = [one for one in latest if (now - datetime.fromisoformat(one["time"])).total_seconds() < 15]
+            fresh = [
+                one for one in latest if (now - datetime.fromisoformat(one["time"])).total_seconds() < 15
+            ]
     (server,) = servers
     assert server["state"] == "live"
     drawn = pudim.call(f"/api/v2/series?metric=system.memory.utilization&server={server['id']}&from=-15m")
@@ -113,7 +115,9 @@ async def test_a_chart_moves(page: Page, pudim: RunningPudim) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["desk", "phone"])
 @pytest.mark.parametrize("name", ["servers", "server", "add", "tokens"])
-async def test_pages_fit_and_look_right(page: Page, pudim: RunningPudim, name: str, width: str, theme: str) -> None:
+async def test_pages_fit_and_look_right(
+    page: Page, pudim: RunningPudim, name: str, width: str, theme: str
+) -> None:
     await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     await page.set_viewport_size(DESK if width == "desk" else PHONE)
     (server,) = pudim.call("/api/v2/servers")["items"]
@@ -130,7 +134,9 @@ async def test_pages_fit_and_look_right(page: Page, pudim: RunningPudim, name: s
         await expect(page.locator("pudim-chart[data-condition=ready]").first).to_be_visible(timeout=20_000)
     await page.wait_for_timeout(1500)
     await picture(page, f"{name}-{width}-{theme}")
-    overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    overflow = await page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert overflow <= 0
     assert page.complaints == []  # type: ignore[attr-defined]
 

@@ -1,0 +1,140 @@
+"""An agent in a process of its own beside a running Pudim, and what the database says it has stored of it."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from tests.running import RunningPudim
+
+INTERVAL_MS = 100
+"""A hundred times faster than a host is sampled, so that six seconds are as many samples as ten minutes."""
+PATIENCE = 60.0
+
+
+def wait_for(what: Callable[[], object], patience: float = PATIENCE) -> None:
+    deadline = time.monotonic() + patience
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+@dataclass
+class FastAgent:
+    """An enrolled agent that samples every 100 ms; `url` may lead to it by way of something that fails."""
+
+    pudim: RunningPudim
+    state_dir: Path
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+    server_id: str = ""
+
+    def enrol(self) -> Self:
+        issued = self.pudim.call("/api/v2/enrolment-tokens", {"name": self.state_dir.name})
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pudim.cli", "agent", "enrol"),
+                *("--url", self.url or f"http://127.0.0.1:{self.pudim.port}", "--token", issued["token"]),
+                *("--collector-key", issued["collector_key"], "--interval-ms", str(INTERVAL_MS)),
+                *("--state-dir", str(self.state_dir)),
+            ],
+            check=True,
+            timeout=30,
+        )
+        servers = self.pudim.call("/api/v2/servers")["items"]
+        (self.server_id,) = [one["id"] for one in servers if one["name"] == self.state_dir.name]
+        return self
+
+    def start(self) -> Self:
+        with (self.state_dir / "agent.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pudim_agent", "--config", str(self.state_dir / "agent.toml")],
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """As systemd does; what is not acknowledged stays in the spool."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(PATIENCE)
+
+    def __enter__(self) -> Self:
+        return self.enrol().start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@dataclass
+class Stored:
+    """What is on disk of one server, read from the database itself."""
+
+    data_dir: Path
+    server_id: str
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        pid_file = self.data_dir / "postgres" / "data" / "postmaster.pid"
+        folder = pid_file.read_text().splitlines()[4]
+        with psycopg.connect(host=folder, port=5432, user="pudim", dbname="pudim") as connection:
+            return connection.execute(query, {"server": self.server_id}).fetchall()
+
+    def count(self) -> int:
+        (row,) = self.rows(
+            "SELECT count(*) FROM frames JOIN sources USING (source_id)"
+            " WHERE server_id = %(server)s AND sources.name = 'host'"
+        )
+        return int(str(row[0]))
+
+    def times(self) -> list[int]:
+        """Milliseconds of every frame of the host, in order, repeated if it is there more than once."""
+        found = self.rows(
+            "SELECT (extract(epoch FROM time) * 1000)::bigint FROM frames JOIN sources USING (source_id)"
+            " WHERE server_id = %(server)s AND sources.name = 'host' ORDER BY 1"
+        )
+        return [int(str(row[0])) for row in found]
+
+    def last_value(self, metric: str) -> float:
+        """Of the newest frame."""
+        (row,) = self.rows(
+            "SELECT frames.values[(SELECT position FROM jsonb_array_elements(layouts.series)"
+            f" WITH ORDINALITY AS one (series, position) WHERE series ->> 0 = '{metric}')]"
+            " FROM frames JOIN sources USING (source_id) JOIN layouts USING (layout_id)"
+            " WHERE server_id = %(server)s AND sources.name = 'host' ORDER BY time DESC LIMIT 1"
+        )
+        return float(str(row[0]))
+
+    def ledger(self) -> dict[bytes, tuple[int, int]]:
+        """Boot -> (last sequence number, lost batches)."""
+        found = self.rows("SELECT boot_id, last_seq, lost FROM ledger WHERE server_id = %(server)s")
+        return {bytes(row[0]): (int(str(row[1])), int(str(row[2]))) for row in found}  # type: ignore[arg-type]
+
+
+def every_tick_once(stored: Stored, *, restarts: int = 0) -> None:
+    """Each tick of the agent's clock is stored exactly once.
+
+    The agent itself counts the ticks that it could not take in time (a busy machine), in each frame; a restart
+    of the agent begins a new count and may fall between two ticks.
+    """
+    times = stored.times()
+    assert len(times) == len(set(times)), "a tick is stored twice"
+    ticks = (times[-1] - times[0]) // INTERVAL_MS + 1
+    if not restarts:
+        assert ticks - len(times) == stored.last_value("pudim.agent.ticks.missed"), "a tick is missing"
+    assert {time % INTERVAL_MS for time in times} == {0}
+    for last_seq, lost in stored.ledger().values():
+        assert last_seq > 0
+        assert lost == 0
+    assert sum(last_seq for last_seq, _ in stored.ledger().values()) == len(times)
