@@ -13,6 +13,9 @@ from pudim.vocabulary.errors import PudimError
 from pudim_agent.config import DEFAULT_CONFIG, DEFAULT_STATE_DIR, AgentConfig, load, parse
 from pudim_agent.enrolment import CONFIG_FILE
 
+_SAFE_PATH = "-P" if sys.version_info >= (3, 11) else "-I"
+"""No module is taken from the working directory, which may be anybody's when root starts the agent there."""
+
 _state_dir = click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,7 +48,9 @@ def run(config_path: Path | None, state_dir: Path | None) -> None:
     """Watch this host until stopped."""
     path = _path(config_path, state_dir)
     # Another process image: the command line's libraries would stay in memory for as long as the agent runs.
-    os.execv(sys.executable, [sys.executable, "-m", "pudim_agent", "--config", str(path)])  # noqa: S606
+    os.execv(  # noqa: S606 - our own interpreter, by argv
+        sys.executable, [sys.executable, _SAFE_PATH, "-m", "pudim_agent", "--config", str(path)]
+    )
 
 
 @agent.command()

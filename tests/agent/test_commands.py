@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pudim.wire.refusals import UnknownAgent
 from pudim_agent.config import AgentConfig
@@ -97,6 +98,17 @@ async def test_a_second_agent_on_the_same_state_is_refused(
     spool.close()
     assert process.returncode == 1
     assert b"spool_in_use" in said
+
+
+async def test_modules_in_the_working_directory_are_not_run(
+    collector: FakeCollector, enrolled: AgentConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aiohttp.py").write_text("raise SystemExit(66)")
+    monkeypatch.chdir(tmp_path)
+    process = await start(enrolled)
+    await collector.until(lambda: len(collector.batches) >= 1, 15)
+    code, said = await end(process)
+    assert code == 0, said
 
 
 async def test_a_host_that_is_not_enrolled(tmp_path: Path) -> None:
