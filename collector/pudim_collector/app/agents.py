@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pudim.wire.keys import public_from_bytes
 from pudim.wire.messages import Opening
+from pudim.wire.refusals import RevokedAgent
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.ingest.agents import Agent
@@ -16,6 +17,11 @@ class EnrolledAgents:
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
+        self._revoked: set[UUID] = set()
+
+    def revoke(self, server_id: UUID) -> None:
+        """Admit this server's agent no more, even if it was found a moment ago."""
+        self._revoked.add(server_id)
 
     async def find(self, agent_id: UUID) -> Agent | None:
         record = await queries.find_server(agent_id)
@@ -24,4 +30,7 @@ class EnrolledAgents:
         return Agent(agent_id, record.id, public_from_bytes(record.public_key), record.revoked_at is not None)
 
     async def opened(self, agent: Agent, opening: Opening) -> None:
+        """Raises RevokedAgent if that happened during the greeting: nothing else would end the session then."""
         await self._servers.opened(agent.server_id, opening.agent_version, opening.facts)
+        if agent.server_id in self._revoked:
+            raise RevokedAgent

@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.features import PERMISSIONS
+from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.metrics.service import WATCH, Metrics
-from pudim_collector.features.servers.service import COMMITTED, Servers
+from pudim_collector.features.servers.service import COMMITTED, REVOKED, Servers
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine
 from pudim_collector.infra.scheduler import Job, Scheduler
@@ -42,6 +43,7 @@ class Runtime:
     metrics: Metrics
     announcements: Announcements
     writer: Writer
+    agents: EnrolledAgents
     stream: AgentStream
     supervisor: Supervisor
 
@@ -50,9 +52,9 @@ class Runtime:
         cls, settings: Settings, key: Ed25519PrivateKey, database: PsycopgEngine, clock: Clock
     ) -> Runtime:
         store, reader = Store(database), Reader(database)
-        servers = Servers(reader, clock)
-        announcements = Announcements(database, [COMMITTED, WATCH])
-        writer = Writer(store)
+        announcements = Announcements(database, [COMMITTED, WATCH, REVOKED])
+        servers = Servers(reader, announcements, clock)
+        writer, agents = Writer(store), EnrolledAgents(servers)
         return cls(
             settings,
             key,
@@ -65,7 +67,8 @@ class Runtime:
             Metrics(reader, servers, announcements, clock),
             announcements,
             writer,
-            AgentStream(key, EnrolledAgents(servers), store=store, writer=writer, clock=clock),
+            agents,
+            AgentStream(key, agents, store=store, writer=writer, clock=clock),
             Supervisor(clock),
         )
 
@@ -77,6 +80,8 @@ class Runtime:
         if self.settings.role.includes(Role.INGEST):
             self.supervisor.start("writer", self.writer.run)
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
+            revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)
+            self.supervisor.start("revoking", revoking.run)
         if self.settings.role.includes(Role.JOBS):
             self.supervisor.start("scheduler", Scheduler(self.database, self._jobs(), self.clock).run)
         try:

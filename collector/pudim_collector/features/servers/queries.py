@@ -83,6 +83,11 @@ async def set_revoked(server_id: UUID, now: datetime) -> bool:
     return bool(changed)
 
 
+async def revoked_servers() -> list[UUID]:
+    rows = await Server.select(Server.id).where(Server.revoked_at.is_not_null())
+    return [row["id"] for row in rows]
+
+
 async def insert_token(
     token_id: UUID, token_hash: bytes, name: str | None, now: datetime, expires_at: datetime
 ) -> None:

@@ -34,6 +34,8 @@ from pudim_collector.series.reading import Latest, Reader
 
 COMMITTED = "pudim_committed"
 """The channel on which ingest announces the servers whose frames were stored."""
+REVOKED = "pudim_revoked"
+"""The channel on which a revoked server is announced, so that whoever holds its agent's session ends it."""
 CPU = "system.cpu.utilization"
 MEMORY = "system.memory.utilization"
 DISK = "system.filesystem.utilization"
@@ -85,8 +87,8 @@ class Enrolled:
 class Servers:
     """All use cases; also what ingest asks of the enrolled agents."""
 
-    def __init__(self, reader: Reader, clock: Clock) -> None:
-        self._reader, self._clock = reader, clock
+    def __init__(self, reader: Reader, announcements: Announcements, clock: Clock) -> None:
+        self._reader, self._announcements, self._clock = reader, announcements, clock
 
     async def all(self) -> list[ServerView]:
         return await self._views(await queries.all_servers())
@@ -99,11 +101,15 @@ class Servers:
         return (await self._views([record]))[0]
 
     async def revoke(self, server_id: UUID) -> None:
-        """Take nothing more from this server's agent. Raises NoSuchServer."""
-        if not await queries.set_revoked(server_id, self._clock.now()) and not await queries.find_server(
-            server_id
-        ):
-            raise NoSuchServer
+        """Take nothing more from this server's agent, and end its session. Raises NoSuchServer."""
+        async with database.transaction():
+            if await queries.set_revoked(server_id, self._clock.now()):
+                await self._announcements.announce(REVOKED, server_id.hex)
+            elif await queries.find_server(server_id) is None:
+                raise NoSuchServer
+
+    async def revoked(self) -> list[UUID]:
+        return await queries.revoked_servers()
 
     async def create_token(self, name: str | None) -> NewToken:
         """A single-use enrolment token; `name` is what the server will be called, else its host name."""
