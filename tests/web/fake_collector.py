@@ -41,6 +41,7 @@ class FakeCollector(ThreadingHTTPServer):
         self.asked: list[dict[str, list[str]]] = []
         self.broken: set[str] = set()
         self.empty = False
+        self.silent_for = 0.0
         self.streams: list[queue.Queue[bytes]] = []
         threading.Thread(target=self.serve_forever, args=[0.02], daemon=True).start()
 
@@ -58,7 +59,11 @@ class FakeCollector(ThreadingHTTPServer):
         start, end = (_instant(query[name][0], now) for name in ("from", "to"))
         step = max(10.0, (end - start) / int(query["points"][0]))
         first = start // 10 * 10 + 10  # on the agents' grid, the same for every question
-        times = [] if self.empty else [first + index * step for index in range(int((end - first) / step))]
+        times = (
+            []
+            if self.empty
+            else [first + index * step for index in range(int((end - self.silent_for - first) / step))]
+        )
         metric = query["metric"][0]
         columns = {name: [0.25] * len(times) for name in ("min", "avg", "max")}
         return {

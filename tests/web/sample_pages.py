@@ -15,7 +15,9 @@ HOSTILE = '"><script>alert(1)</script>'
 
 
 def environment() -> Environment:
-    return Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+    )
 
 
 def page(title: str = "Servers", path: str = "/servers", *, signed_in: bool = True) -> dict[str, Any]:
@@ -88,10 +90,14 @@ class Sample:
 
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
 SAMPLES = {
-    "set up": Sample("accounts/setup.html", FORM, signed_in=False),
+    "set up": Sample("accounts/setup.html", {**FORM, "shortest_password": 12}, signed_in=False),
     "set up, wrong": Sample(
         "accounts/setup.html",
-        {"errors": {"password": "Too short.", "form": "No."}, "values": {"name": HOSTILE, "email": "a@b"}},
+        {
+            "shortest_password": 12,
+            "errors": {"password": "Too short.", "form": "No."},
+            "values": {"name": HOSTILE, "email": "a@b"},
+        },
         signed_in=False,
     ),
     "sign in": Sample("accounts/sign_in.html", {**FORM, "next": "/servers"}, signed_in=False),

@@ -183,6 +183,13 @@ async def test_an_empty_chart_says_so(page: Page, collector: FakeCollector) -> N
     await expect(page.locator("pudim-chart").first).to_contain_text("No samples in this range")
 
 
+async def test_a_value_that_stopped_coming_is_not_now(page: Page, collector: FakeCollector) -> None:
+    collector.silent_for = 300
+    await page.goto("/servers/1?range=1h")
+    await wait_until_drawn(page)
+    assert set(await page.locator("pudim-chart .chart-figure").all_inner_texts()) == {"unknown"}
+
+
 async def test_a_chart_can_be_read_and_walked_with_the_keyboard(page: Page) -> None:
     await page.goto("/servers/1")
     await wait_until_drawn(page)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toCsv } from "../src/pure/csv";
 import { isolated } from "../src/pure/isolated";
-import { pieces } from "../src/pure/polyline";
+import { pieces, spread } from "../src/pure/polyline";
 import { makeLine } from "../src/pure/series";
 import { stack } from "../src/pure/stack";
 
@@ -24,9 +24,12 @@ test("only samples that no line reaches get a dot", () => {
 });
 
 test("a sparkline breaks at a missing value and stays inside its box", () => {
-  assert.deepEqual(pieces([0, 1, null, 0.5, 2], 100, 20, 1), ["0.0,20.0 25.0,0.0", "75.0,10.0 100.0,0.0"]);
-  assert.deepEqual(pieces([null, null], 100, 20, 1), []);
+  assert.deepEqual(pieces(spread([0, 1, null, 0.5, 2]), 100, 20, 1), ["0.0,20.0 25.0,0.0", "75.0,10.0 100.0,0.0"]);
+  assert.deepEqual(pieces(spread([null, null]), 100, 20, 1), []);
 });
+
+test("an hour of which only the end is known is not drawn as a whole one", () =>
+  assert.deepEqual(pieces([{ at: 0.9, value: 0 }, { at: 1, value: 1 }], 100, 20, 1), ["90.0,20.0 100.0,0.0"]));
 
 const columns = { time: [0, 10], min: [1, null], avg: [2, null], max: [3, null], count: [2, 0] };
 

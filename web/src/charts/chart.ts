@@ -191,9 +191,9 @@ class Chart extends HTMLElement {
     this.plot = makePlot(this.piece("plot"), drawing, this.banded, data, {
       onZoom: (from, to) => page.show(zoomed(from, to)),
       onReset: () => page.reset(),
-      onCursor: (row) => this.legend.show(row, this.aligned, drawing.unit, this.banded),
+      onCursor: (row) => this.read(row),
     });
-    this.legend.show(null, aligned, drawing.unit, this.banded);
+    this.read(null);
   }
 
   private redraw(): void {
@@ -202,8 +202,16 @@ class Chart extends HTMLElement {
     this.aligned = aligned;
     this.plot.setData(data);
     const pointed = (this.plot.cursor.left ?? -1) >= 0 ? (this.plot.cursor.idx ?? null) : null;
-    this.legend.show(pointed, aligned, this.drawing.unit, this.banded);
+    this.read(pointed);
     if (this.dataset["condition"] === "empty" && this.lines && !this.lines.isEmpty) this.show("ready");
+  }
+
+  // A value that stopped coming is not "now".
+  private read(row: number | null): void {
+    if (!this.drawing) return;
+    const { unit, holdSeconds } = this.drawing;
+    const oldest = page.moving ? page.now() - holdSeconds : -Infinity;
+    this.legend.show(row, this.aligned, { unit, banded: this.banded, oldest });
   }
 
   private repaint(): void {

@@ -12,6 +12,12 @@ export interface Entry {
   readonly place: number;
 }
 
+export interface Reading {
+  readonly unit: string;
+  readonly banded: boolean;
+  readonly oldest: number;
+}
+
 export class Legend {
   private readonly swatches: HTMLElement[] = [];
   private readonly figures: HTMLElement[] = [];
@@ -36,26 +42,27 @@ export class Legend {
       swatch.style.backgroundColor = colour(this.entries[index]?.place ?? 0);
   }
 
-  /** The values of a row, or without one the newest value of each line. */
-  show(row: number | null, { time, avg, min, max }: Aligned, unit: string, banded: boolean): void {
+  /** The values of a row, or without one the newest value of each line, unless that is older than `oldest`. */
+  show(row: number | null, { time, avg, min, max }: Aligned, { unit, banded, oldest }: Reading): void {
     const at = row === null ? undefined : time[row];
     const { from, to } = page.bounds();
     this.set(this.time, at === undefined ? (page.moving ? "now" : "last") : moment(at, to - from));
     this.time.classList.toggle("is-cursor", at !== undefined);
     for (const [index, figure] of this.figures.entries()) {
-      const found = valueAt(avg[index] ?? [], row ?? time.length - 1);
+      const last = valueAt(avg[index] ?? [], row ?? time.length - 1);
+      const found = row === null && last !== null && (time[last] ?? 0) < oldest ? null : last;
       const value = found === null ? null : avg[index]?.[found];
       const low = found === null ? null : min[index]?.[found];
       const high = found === null ? null : max[index]?.[found];
       const spread = banded && row !== null && low !== high ? ` (${formatFigure(low, unit)} – ${formatFigure(high, unit)})` : "";
-      this.set(figure, (value === null || value === undefined ? "–" : formatFigure(value, unit)) + spread);
+      this.set(figure, formatFigure(value, unit) + spread);
     }
   }
 
   private item({ name }: Entry): HTMLElement {
     const item = make("li", "chart-legend-item");
     const swatch = make("span", "chart-swatch");
-    const figure = make("span", "chart-figure", "–");
+    const figure = make("span", "chart-figure");
     item.append(swatch, make("span", "chart-name", name), figure);
     item.title = name;
     this.swatches.push(swatch);

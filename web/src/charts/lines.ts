@@ -23,6 +23,7 @@ export class Lines {
   private step = 1;
   private loaded = false;
   private waiting: Sample[] = [];
+  private before: Line[] = [];
 
   constructor(readonly settings: Settings) {
     this.unit = settings.unit ?? "1";
@@ -92,7 +93,7 @@ export class Lines {
     const { settings } = this;
     const { from, to } = page.bounds();
     const every = [...this.all.values()];
-    const lines = settings.top === null ? every : busiest(every, settings.top, from, to);
+    const lines = settings.top === null ? every : this.settled(busiest(every, settings.top, from, to));
     const names = this.name(lines);
     const shown = lines.map((line, index) => {
       const name = names[index] ?? line.metric;
@@ -101,9 +102,17 @@ export class Lines {
     return settings.top === null ? shown.sort((a, b) => this.place(a.name) - this.place(b.name) || compare(a.name, b.name)) : shown;
   }
 
+  // Lines that stay among the busiest keep their order, so that a stack does not shuffle while one looks.
+  private settled(lines: readonly Line[]): Line[] {
+    const stayed = this.before.filter((line) => lines.includes(line));
+    this.before = [...stayed, ...lines.filter((line) => !stayed.includes(line))];
+    return this.before;
+  }
+
   private name(lines: readonly Line[]): string[] {
-    const { names, metrics, heading, prefix } = this.settings;
-    const told = distinctNames(lines.map((line) => line.labels));
+    const { names, metrics, heading, prefix, by } = this.settings;
+    const labels = lines.map((line) => line.labels);
+    const told = by.length ? labels.map((one) => by.flatMap((key) => one[key] ?? []).join(" ")) : distinctNames(labels);
     return lines.map((line, index) => {
       const metric = names[metrics.indexOf(line.metric)] ?? "";
       return [metric, told[index] ? prefix + told[index] : ""].filter(Boolean).join(" ") || heading;

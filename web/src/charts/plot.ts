@@ -11,7 +11,7 @@ import { chrome, colour, faded } from "./palette";
 import type { Settings } from "./settings";
 
 const HEIGHT = 210;
-const Y_AXIS = 62;
+const Y_AXIS = 68;
 const LEAST_DRAG = 4;
 const FEW = 4;
 const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";

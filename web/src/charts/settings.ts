@@ -2,7 +2,7 @@
 import { type LabelTest, parseFilter } from "../pure/labels";
 
 /** Attributes that say what is drawn; a button of the chart with the same `data-` names switches them. */
-export const VIEW_ATTRIBUTES = ["metric", "label-filter", "unit", "kind", "y-max", "top", "order", "muted", "names", "prefix"] as const;
+export const VIEW_ATTRIBUTES = ["metric", "label-filter", "unit", "kind", "y-max", "top", "order", "muted", "names", "by", "prefix"] as const;
 
 export interface Settings {
   readonly server: string;
@@ -22,6 +22,8 @@ export interface Settings {
   readonly muted: readonly string[];
   /** Names for `metrics`, when there are several or the series have no labels that tell them apart. */
   readonly names: readonly string[];
+  /** Labels whose values make the name; without it those that tell the series apart. */
+  readonly by: readonly string[];
   readonly prefix: string;
 }
 
@@ -41,6 +43,7 @@ export function settingsOf(element: Element): Settings {
     order: list("order"),
     muted: list("muted"),
     names: list("names"),
+    by: list("by"),
     prefix: text("prefix"),
   };
 }

@@ -1,6 +1,6 @@
 // <pudim-sparkline values="0.1 0.2 - 0.4"> or <pudim-sparkline server metric>: the last hour as a small line.
 import { lastHour } from "../live/sparks";
-import { pieces } from "../pure/polyline";
+import { pieces, type Spot, spread } from "../pure/polyline";
 import type { Value } from "../pure/series";
 import { whenSeen } from "../live/seen";
 
@@ -15,7 +15,7 @@ class Sparkline extends HTMLElement {
 
   connectedCallback(): void {
     const values = this.getAttribute("values");
-    if (values !== null) this.draw(values.split(/[\s,]+/).filter(Boolean).map(parse));
+    if (values !== null) this.draw(spread(values.split(/[\s,]+/).filter(Boolean).map(parse)));
     else this.forget = whenSeen(this, () => void this.load());
   }
 
@@ -31,9 +31,9 @@ class Sparkline extends HTMLElement {
     this.draw(await lastHour(metric, server));
   }
 
-  private draw(values: readonly Value[]): void {
+  private draw(spots: readonly Spot[]): void {
     const svg = element("svg", { viewBox: `0 -1 ${WIDTH} ${HEIGHT + 2}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    for (const points of pieces(values, WIDTH, HEIGHT, 1)) {
+    for (const points of pieces(spots, WIDTH, HEIGHT, 1)) {
       const xs = points.split(" ").map((point) => point.split(",")[0] ?? "0");
       svg.append(
         element("polygon", { points: `${xs[0]},${HEIGHT} ${points} ${xs.at(-1)},${HEIGHT}` }),

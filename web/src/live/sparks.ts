@@ -1,6 +1,6 @@
 // Asks for the sparklines of many servers in few requests: one a metric for those that come into view together.
 import { getSeries, type SeriesAnswer } from "./api";
-import type { Value } from "../pure/series";
+import type { Spot } from "../pure/polyline";
 
 const GATHER_MS = 30;
 const SERVERS_A_REQUEST = 40;
@@ -9,13 +9,13 @@ const POINTS = 60;
 interface Wish {
   readonly metric: string;
   readonly server: string;
-  readonly deliver: (values: Value[]) => void;
+  readonly deliver: (spots: Spot[]) => void;
 }
 
 let wishes: Wish[] = [];
 
-/** The last hour's means of the metric without labels, or of the fullest of its series; [] when it fails. */
-export function lastHour(metric: string, server: string): Promise<Value[]> {
+/** The last hour of the metric without labels, or of the fullest of its series; [] when it fails. */
+export function lastHour(metric: string, server: string): Promise<Spot[]> {
   return new Promise((deliver) => {
     if (wishes.length === 0) setTimeout(fetchAll, GATHER_MS);
     wishes.push({ metric, server, deliver });
@@ -40,13 +40,13 @@ async function fetchSome(metric: string, some: readonly Wish[]): Promise<void> {
   } catch {
     // A list without its sparklines is still a list; the figures beside them come another way.
   }
-  for (const wish of some) wish.deliver(answer ? valuesOf(answer, wish.server) : []);
+  for (const wish of some) wish.deliver(answer ? spotsOf(answer, wish.server) : []);
 }
 
-function valuesOf(answer: SeriesAnswer, server: string): Value[] {
-  const candidates = answer.series.filter((series) => series.server === server);
-  const plain = candidates.find((series) => Object.keys(series.labels).length === 0);
-  const last = (values: readonly Value[]): number => values.findLast((value) => value !== null) ?? -1;
-  const chosen = plain ?? candidates.toSorted((a, b) => last(b.avg) - last(a.avg))[0];
-  return chosen ? chosen.avg : [];
+function spotsOf({ series, from, to }: SeriesAnswer, server: string): Spot[] {
+  const candidates = series.filter((one) => one.server === server);
+  const plain = candidates.find((one) => Object.keys(one.labels).length === 0);
+  const last = (one: (typeof series)[number]): number => one.avg.findLast((value) => value !== null) ?? -1;
+  const chosen = plain ?? candidates.toSorted((a, b) => last(b) - last(a))[0];
+  return chosen ? chosen.time.map((time, row) => ({ at: (time - from) / (to - from), value: chosen.avg[row] ?? null })) : [];
 }
