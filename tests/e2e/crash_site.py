@@ -85,11 +85,11 @@ class Stored:
     data_dir: Path
     server_id: str
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str, **parameters: str) -> list[tuple[object, ...]]:
         pid_file = self.data_dir / "postgres" / "data" / "postmaster.pid"
         folder = pid_file.read_text().splitlines()[4]
         with psycopg.connect(host=folder, port=5432, user="pudim", dbname="pudim") as connection:
-            return connection.execute(query, {"server": self.server_id}).fetchall()
+            return connection.execute(query, {"server": self.server_id, **parameters}).fetchall()
 
     def count(self) -> int:
         (row,) = self.rows(
@@ -110,9 +110,10 @@ class Stored:
         """Of the newest frame."""
         (row,) = self.rows(
             "SELECT frames.values[(SELECT position FROM jsonb_array_elements(layouts.series)"
-            f" WITH ORDINALITY AS one (series, position) WHERE series ->> 0 = '{metric}')]"
+            " WITH ORDINALITY AS one (series, position) WHERE series ->> 0 = %(metric)s)]"
             " FROM frames JOIN sources USING (source_id) JOIN layouts USING (layout_id)"
-            " WHERE server_id = %(server)s AND sources.name = 'host' ORDER BY time DESC LIMIT 1"
+            " WHERE server_id = %(server)s AND sources.name = 'host' ORDER BY time DESC LIMIT 1",
+            metric=metric,
         )
         return float(str(row[0]))
 

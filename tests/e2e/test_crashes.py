@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_agent_is_killed_while_the_collector_is_away(pudim: RunningPudim, tm
     every_tick_once(stored, restarts=2)
     # While the collector was away nothing but the moments without an agent is missing.
     times = stored.times()
-    pauses = sorted((later - earlier for earlier, later in zip(times, times[1:], strict=False)), reverse=True)
+    pauses = sorted((later - earlier for earlier, later in pairwise(times)), reverse=True)
     assert sum(1 for pause in pauses if pause > 2000) <= 2
 
 

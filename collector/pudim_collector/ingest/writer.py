@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.05
 """How long a first batch waits for company; a commit's fixed cost is shared by all that come meanwhile."""
-FULL_BYTES = 4 << 20
-"""A commit this large is not made to wait for more."""
+FULL_BYTES = 256 << 10
+"""A commit this large is not made to wait for more: its fixed cost is shared by a few hundred frames already."""
 MAX_PENDING_BYTES = 64 << 20
 """Sessions are read no further while this much waits for the disk."""
 _MOST_NAMED = 200
