@@ -17,6 +17,7 @@ import pytest
 from pudim.wire import enrolment, keys
 from pudim.wire.batches import Block, block
 from pudim.wire.layouts import Layout, Series, Source
+from pudim.wire.messages import Ack
 from pudim_collector.app.asgi import Entrance
 from pudim_collector.app.factory import web_application
 from pudim_collector.app.features import MIGRATIONS
@@ -165,7 +166,9 @@ async def store(agent: LedAgent, seq: int, blocks: Sequence[Block], *sources: So
     if sources:
         await agent.declare(*sources)
     await agent.batch(seq, blocks)
-    await agent.acked(seq)
+    async with asyncio.timeout(10):
+        while await agent.heard() != Ack(agent.boot_id, seq):
+            pass
 
 
 async def report(agent: LedAgent, *blocks: Block) -> None:

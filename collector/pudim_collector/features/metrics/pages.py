@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from pudim_collector.features.metrics.rules import Place, parse_place
 from pudim_collector.features.metrics.schemas import LatestSample
 from pudim_collector.features.metrics.service import Metrics
 from pudim_collector.features.servers.schemas import Server
@@ -54,20 +54,12 @@ class MetricPages(Controller):
     ) -> ServerSentEvent:
         """Events `layout` (what a source's values are) and `frame`; the id of a frame is where to resume."""
         await servers.one(server_id)
-        after = resume_point(request.headers.get("last-event-id"))
+        after = parse_place(request.headers.get("last-event-id"))
         return ServerSentEvent(live_events(metrics, server_id, after))
 
 
-def resume_point(event_id: str | None) -> datetime | None:
-    """The time of the last frame that a page has seen; None if it says nothing that makes sense."""
-    try:
-        return datetime.fromtimestamp(int(event_id or "") / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 async def live_events(
-    metrics: Metrics, server_id: UUID, after: datetime | None
+    metrics: Metrics, server_id: UUID, after: Place | None
 ) -> AsyncIterator[ServerSentEventMessage]:
     known: set[int] = set()
     async for frames in metrics.watch(server_id, after):
@@ -88,7 +80,7 @@ def _layout(frame: StoredFrame) -> ServerSentEventMessage:
 def _frame(frame: StoredFrame) -> ServerSentEventMessage:
     values = [None if math.isnan(value) else value for value in frame.values]
     said = {"source": frame.source_id, "time": frame.time.timestamp(), "values": values}
-    return _event("frame", said, str(int(frame.time.timestamp() * 1000)))
+    return _event("frame", said, Place(frame.time, frame.source_id).event_id)
 
 
 def _event(name: str, said: dict[str, Any], event_id: str | None = None) -> ServerSentEventMessage:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pudim_collector.features.metrics.rules import Range
+from pudim_collector.features.metrics.rules import Place, Range
 from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
 from pudim_collector.kernel.clock import Clock
@@ -17,7 +17,10 @@ WATCH = "pudim_watch"
 WATCH_RENEWED_EVERY = 5.0
 """Seconds after which a watcher says again that it watches."""
 _LATEST_SINCE = timedelta(minutes=5)
-_MOST_FRAMES = 1_000
+_MOST_FRAMES = 10_000
+"""More than a server has sources, so that frames of one time are never all there is."""
+_EVERY_SOURCE = 2**31
+_INSTANT = timedelta(microseconds=1)
 _LIVE_BACKLOG = timedelta(minutes=5)
 
 
@@ -41,26 +44,42 @@ class Metrics:
             await self.servers.one(server_id)
         return await self.reader.read(metric, known, span.start, span.end, points)
 
-    async def watch(self, server_id: UUID, after: datetime | None) -> AsyncIterator[list[StoredFrame]]:
+    async def watch(self, server_id: UUID, after: Place | None) -> AsyncIterator[list[StoredFrame]]:
         """Frames of one server as they are committed, and an empty list now and then; it is sampled each second.
 
-        `after` resumes an interrupted watch. Raises NoSuchServer.
+        `after` resumes an interrupted watch, without loss or repetition for some minutes. Raises NoSuchServer.
         """
         await self.servers.one(server_id)
-        now = self.clock.now()
-        newest = max(after or now, now - _LIVE_BACKLOG)
+        seen = await self._beginning(server_id, after)
         renewed = -WATCH_RENEWED_EVERY
         with self.announcements.subscribe(COMMITTED) as committed:
+            heard: frozenset[str] = frozenset()
             while True:
-                if self.clock.monotonic() - renewed >= WATCH_RENEWED_EVERY:
+                due = self.clock.monotonic() - renewed >= WATCH_RENEWED_EVERY
+                if due:
                     await self.announcements.announce(WATCH, server_id.hex)
                     renewed = self.clock.monotonic()
+                if due or not heard or _concerns(server_id, heard):
+                    frames = await self._frames_after(server_id, seen)
+                    seen = max((Place(frame.time, frame.source_id) for frame in frames), default=seen)
+                    yield frames
                 heard = await committed.heard(WATCH_RENEWED_EVERY)
-                if heard and not _concerns(server_id, heard):
-                    continue
-                frames = await self.reader.frames_after(server_id, newest, _MOST_FRAMES)
-                newest = max((frame.time for frame in frames), default=newest)
-                yield frames
+
+    async def _beginning(self, server_id: UUID, after: Place | None) -> Place:
+        """Where a watch begins: at `after` if that is recent, else at the newest frame of the last minutes.
+
+        The agent's clock may be wrong by seconds, so `now` would be the wrong place.
+        """
+        now = self.clock.now()
+        oldest = Place(now - _LIVE_BACKLOG, 0)
+        if after is not None and after.time <= now + _LIVE_BACKLOG:
+            return max(after, oldest)
+        latest = await self.reader.latest([server_id], oldest.time)
+        return max((Place(one.time, _EVERY_SOURCE) for one in latest), default=oldest)
+
+    async def _frames_after(self, server_id: UUID, seen: Place) -> list[StoredFrame]:
+        found = await self.reader.frames_after(server_id, seen.time - _INSTANT, _MOST_FRAMES)
+        return [frame for frame in found if (frame.time, frame.source_id) > seen]
 
 
 def _concerns(server_id: UUID, heard: frozenset[str]) -> bool:
