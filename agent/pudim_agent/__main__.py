@@ -10,27 +10,32 @@ from pathlib import Path
 from pudim.vocabulary.errors import PudimError
 from pudim_agent import frugality
 
+_USAGE = "usage: python -m pudim_agent [--config FILE] [--with-parent]"
+_WITH_PARENT = "--with-parent"
+
 
 def main(arguments: list[str]) -> int:
     """The exit status: 0 after a signal, 1 when the agent cannot start, 2 when it is called wrongly."""
-    if arguments and (len(arguments) != 2 or arguments[0] != "--config"):  # noqa: PLR2004
-        print("usage: python -m pudim_agent [--config FILE]", file=sys.stderr)  # noqa: T201
+    with_parent = _WITH_PARENT in arguments
+    rest = [word for word in arguments if word != _WITH_PARENT]
+    if rest and (len(rest) != 2 or rest[0] != "--config"):  # noqa: PLR2004
+        print(_USAGE, file=sys.stderr)  # noqa: T201
         return 2
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     frugality.tune_malloc()
     try:
-        _run(Path(arguments[1]) if arguments else None)
+        _run(Path(rest[1]) if rest else None, with_parent=with_parent)
     except PudimError as error:
         logging.exception("%s: %s%s", error.code, error.detail, f"\n{error.hint}" if error.hint else "")  # noqa: LOG015
         return 1
     return 0
 
 
-def _run(path: Path | None) -> None:
+def _run(path: Path | None, *, with_parent: bool) -> None:
     from pudim_agent.config import DEFAULT_CONFIG, load
     from pudim_agent.loop import run
 
-    asyncio.run(run(load(path or DEFAULT_CONFIG)))
+    asyncio.run(run(load(path or DEFAULT_CONFIG), with_parent=with_parent))
 
 
 if __name__ == "__main__":

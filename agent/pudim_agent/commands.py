@@ -44,13 +44,15 @@ def agent() -> None:
 @agent.command()
 @_config
 @_state_dir
-def run(config_path: Path | None, state_dir: Path | None) -> None:
+@click.option(
+    "--with-parent", is_flag=True, help="End when standard input does, as when its parent is killed."
+)
+def run(*, config_path: Path | None, state_dir: Path | None, with_parent: bool) -> None:
     """Watch this host until stopped."""
     path = _path(config_path, state_dir)
     # Another process image: the command line's libraries would stay in memory for as long as the agent runs.
-    os.execv(  # noqa: S606 - our own interpreter, by argv
-        sys.executable, [sys.executable, _SAFE_PATH, "-m", "pudim_agent", "--config", str(path)]
-    )
+    argv = [sys.executable, _SAFE_PATH, "-m", "pudim_agent", "--config", str(path)]
+    os.execv(sys.executable, [*argv, "--with-parent"] if with_parent else argv)  # noqa: S606 - our own, by argv
 
 
 @agent.command()

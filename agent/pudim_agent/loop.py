@@ -99,13 +99,24 @@ async def _supervised(name: str, part: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(backoff.next())
 
 
-async def run(config: AgentConfig) -> None:
-    """Until SIGTERM or SIGINT. Raises a PudimError when the agent cannot start."""
+def _end_with_input(task: asyncio.Future[None]) -> None:
+    if not os.read(0, 4096):
+        asyncio.get_running_loop().remove_reader(0)
+        task.cancel()
+
+
+async def run(config: AgentConfig, *, with_parent: bool = False) -> None:
+    """Until SIGTERM or SIGINT, or with `with_parent` until standard input ends, which a killed parent's does.
+
+    Raises a PudimError when the agent cannot start.
+    """
     agent = Agent(config, identities.load(config.state_dir), SystemClock())
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, task.cancel)
+    if with_parent:
+        loop.add_reader(0, _end_with_input, task)
     with contextlib.suppress(OSError):  # a full or read-only disk; only `pudim agent status` misses it
         identities.write_private(config.state_dir / PID_FILE, f"{os.getpid()}\n".encode())
     loop.call_later(_SETTLED_SECONDS, give_back_memory)

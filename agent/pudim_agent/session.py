@@ -35,6 +35,12 @@ class Unanswered(PudimError):
     retry = True
 
 
+class PassingRefusal(Refusal):
+    """A newer collector said no by a name that this agent does not know, and that it may say yes later."""
+
+    retry = True
+
+
 class Socket(Protocol):
     """A message-wise connection. Both raise ConnectionError when it is gone; `receive` a Refusal if told why."""
 
@@ -80,6 +86,11 @@ class Session:
         self._gaps = 0
         self._hold_until = 0.0
         self.progressed = False
+
+    @property
+    def oldest_unanswered(self) -> tuple[bytes, int] | None:
+        """Boot and sequence number of the batch that was sent first and is not answered."""
+        return (self._sent[0].boot_id, self._sent[0].seq) if self._sent else None
 
     def wake(self) -> None:
         """The spool holds something new."""
@@ -159,8 +170,8 @@ class Session:
                 self._acknowledged(boot_id, seq)
             case Refuse(boot_id=bytes(boot_id), seq=int(seq)):
                 self._refused(answer, boot_id, seq)
-            case Refuse(code, detail):
-                raise BY_CODE.get(code, Refusal)(detail)
+            case Refuse(code, detail, retry):
+                raise BY_CODE.get(code, PassingRefusal if retry else Refusal)(detail)
             case Configure(interval):
                 self._set_interval(min(max(interval, 100), 3_600_000) if interval else None)
             case SlowDown(delay):

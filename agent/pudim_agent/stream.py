@@ -16,7 +16,7 @@ from pudim.wire.codec import MAX_MESSAGE_BYTES
 from pudim.wire.enrolment import STREAM_PATH
 from pudim.wire.handshake import AgentHandshake
 from pudim.wire.keys import from_text, public_from_bytes
-from pudim.wire.refusals import BY_CODE, Refusal, Superseded
+from pudim.wire.refusals import BY_CODE, Malformed, Oversize, Refusal, Superseded, TooDeep
 from pudim_agent.backoff import Backoff
 from pudim_agent.clock import Clock
 from pudim_agent.config import AgentConfig
@@ -26,6 +26,8 @@ from pudim_agent.spool import Spool
 
 _log = logging.getLogger(__name__)
 _FAILURES = (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError, OSError, PudimError)
+_UNREADABLE = (Malformed, Oversize, TooDeep)
+_PROOF = 3  # sessions in a row that end by the same batch
 _HEARTBEAT = 60.0
 
 
@@ -82,6 +84,8 @@ class Stream:
         self._tls = tls(config)
         self._session: Session | None = None
         self._said = ""
+        self._suspected: tuple[bytes, int] | None = None
+        self._convictions = 0
 
     def wake(self) -> None:
         """The spool holds something new."""
@@ -127,10 +131,26 @@ class Stream:
             await session.run(self._config.interval_ms, self._facts)
         except Superseded:  # perhaps two agents share this identity: they must not take turns each second
             raise
-        except _FAILURES:
+        except _FAILURES as failure:
             if session.progressed:
                 self._backoff.reset()
+            self._suspect(session, failure)
             raise
+
+    def _suspect(self, session: Session, failure: BaseException) -> None:
+        """Give up a batch that the collector cannot read: sent again for ever, it would hold up all others."""
+        oldest = session.oldest_unanswered
+        if session.progressed or oldest is None or not isinstance(failure, _UNREADABLE):
+            self._suspected, self._convictions = None, 0
+            return
+        self._convictions = self._convictions + 1 if oldest == self._suspected else 1
+        self._suspected = oldest
+        if self._convictions >= _PROOF:
+            _log.warning(
+                "gave up batch %d, which the collector cannot read (%s)", oldest[1], type(failure).code
+            )
+            self._spool.give_up(*oldest)
+            self._suspected, self._convictions = None, 0
 
     def _wait_after(self, failure: BaseException) -> float:
         if isinstance(failure, Refusal):

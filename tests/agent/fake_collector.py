@@ -154,8 +154,8 @@ class FakeCollector:
             await say(no.encode())
             return
         if verdict := self.judge(batch):
-            no = Refuse(verdict.code, "", verdict.retry, batch.boot_id, batch.seq, done + 1)
-            await say(no.encode())
+            about = (None, None, None) if verdict.ends_session else (batch.boot_id, batch.seq, done + 1)
+            await say(Refuse(verdict.code, "", verdict.retry, *about).encode())
             return
         self.accepted[batch.boot_id] = batch.seq
         self.batches.append(batch)

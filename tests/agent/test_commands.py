@@ -73,6 +73,19 @@ async def test_enrol_then_run_then_status_then_doctor(collector: FakeCollector, 
     assert len(collector.batches[-1].blocks[0].values) // 8 >= 60
 
 
+async def test_an_agent_with_a_parent_ends_with_it(collector: FakeCollector, enrolled: AgentConfig) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(PUDIM, "agent", "run", "--state-dir", str(enrolled.state_dir), "--with-parent"),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    await collector.until(lambda: len(collector.batches) >= 1, 15)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
 async def test_a_killed_agent_sends_what_it_had_sampled(
     collector: FakeCollector, enrolled: AgentConfig
 ) -> None:

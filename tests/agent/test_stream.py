@@ -16,7 +16,15 @@ from pudim import __version__
 from pudim.wire.batches import Batch
 from pudim.wire.keys import generate, public_bytes, to_text
 from pudim.wire.layouts import Layout, Series, Source
-from pudim.wire.refusals import BadFrame, BadSignature, ClockSkew, Refusal, StoreUnavailable
+from pudim.wire.refusals import (
+    BadFrame,
+    BadSignature,
+    Busy,
+    ClockSkew,
+    Malformed,
+    Refusal,
+    StoreUnavailable,
+)
 from pudim_agent import session
 from pudim_agent.assembly import Frame
 from pudim_agent.backoff import Backoff
@@ -144,6 +152,29 @@ async def test_a_batch_that_is_never_taken_is_given_up(
     assert seqs(collector) == [1, *range(4, 51)]
     assert collector.batches[1].skipped == 2
     assert len(collector.openings) == 1
+
+
+async def test_a_batch_that_ends_every_session_is_given_up(
+    collector: FakeCollector, config: AgentConfig, identity: Identity, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector.judge = lambda batch: Malformed() if batch.seq == 3 else None
+    async with Link(config, identity).running() as link:
+        link.sample(10)
+        await collector.until(lambda: link.spool.batches == 0)
+        assert link.spool.lost == 1
+    assert seqs(collector) == [1, 2, *range(4, 11)]
+    assert "gave up batch 3" in caplog.text
+
+
+async def test_sessions_that_end_for_other_reasons_cost_no_batch(
+    collector: FakeCollector, config: AgentConfig, identity: Identity
+) -> None:
+    left = [StoreUnavailable(), Busy(), Malformed(), StoreUnavailable(), Malformed(), Busy()]
+    collector.judge = lambda batch: left.pop() if left and batch.seq == 3 else None
+    async with Link(config, identity).running() as link:
+        link.sample(10)
+        await collector.until(lambda: link.spool.batches == 0)
+    assert seqs(collector) == list(range(1, 11))
 
 
 async def test_a_batch_refused_for_now_is_sent_again(

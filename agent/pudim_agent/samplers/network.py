@@ -18,7 +18,8 @@ _Counters = dict[bytes, tuple[int, ...]]
 @dataclass(frozen=True)
 class NetworkConfig(SamplerConfig):
     skip: tuple[str, ...] = field(
-        default=("lo", "veth*"), metadata={"help": "Interfaces left out, as shell patterns."}
+        default=("lo", "veth*", "ifb*", "dummy*"),
+        metadata={"help": "Interfaces left out, as shell patterns."},
     )
 
 

@@ -44,7 +44,10 @@ class LocalAgent:
         if not (self._state_dir / "agent.toml").exists():
             await self._enrol()
         process = await asyncio.create_subprocess_exec(
-            *_python("run", {"state-dir": str(self._state_dir)}), start_new_session=True
+            *_python("run", {"state-dir": str(self._state_dir)}),
+            "--with-parent",  # its input is a pipe of ours, which ends with us, however we end
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             raise AgentEnded(f"exit status {await process.wait()}")
