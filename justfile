@@ -17,8 +17,9 @@ setup:
 up *args: setup
     @{{bin}}/pudim up "$@"
 
-# Run every test. Arguments go to pytest.
+# Run every test, with the browser they need if it may be installed. Arguments go to pytest.
 test *args: setup
+    @packaging/system-packages || echo "Without it the browser tests are skipped." >&2
     @{{bin}}/pytest "$@"
 
 # Lint, types, import contracts.
