@@ -8,7 +8,8 @@ import pytest
 
 from pudim.wire.batches import block
 from pudim.wire.messages import Configure
-from pudim_collector.features.metrics.service import COMMITTED, WATCH, WATCH_RENEWED_EVERY
+from pudim_collector.features.metrics.service import WATCH, WATCH_RENEWED_EVERY
+from pudim_collector.features.servers.service import COMMITTED
 from pudim_collector.ingest.endpoint import AgentStream
 from pudim_collector.kernel.clock import ManualClock
 from tests.collector.app.site import HOST, Event, Site, figures, process, store

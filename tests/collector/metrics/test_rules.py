@@ -54,7 +54,15 @@ def test_a_time_means(text: str, meant: datetime) -> None:
     "text",
     [
         *("yesterday", "1h", "+1h", "-1y", "-h", "--1h", "-1.5h", "1e9", "nan", "inf", "0x10", "1,5"),
-        *("2026-13-01", "2026-02-30", "2026-05-04T25:00", "2026-05-04T12:00:00+25:00", "24:00", "\x00", "١٢"),
+        *(
+            "2026-13-01",
+            "2026-02-30",
+            "2026-05-04T25:00",
+            "2026-05-04T12:00:00+25:00",
+            "24:00",
+            "\x00",
+            "\u0661\u0662",
+        ),
         *("9" * 30, "-999999w", "9" * 400, "-" + "9" * 400, "999999999999", "-62135596801", " now", "NOW"),
     ],
 )
@@ -119,7 +127,7 @@ def test_an_event_id_names_its_place(milliseconds: int, source_id: int) -> None:
 @given(st.one_of(st.none(), st.text(), st.from_regex(r"[0-9]+-[0-9]+", fullmatch=True)))
 @example("9" * 15 + "-1")
 @example("9" * 5000 + "-1")
-@example("1-١")
+@example("1-\u0661")
 @example("1-1\n")
 def test_any_event_id_is_a_place_or_none(event_id: str | None) -> None:
     found = parse_place(event_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from pudim_collector.features.metrics.rules import Place, Range
@@ -39,9 +39,7 @@ class Metrics:
 
     async def read(self, metric: str, server_ids: list[UUID], span: Range, points: int) -> Reading:
         """Without `server_ids`, of all servers. Raises NoSuchServer or TooManySeries."""
-        known = server_ids or [view.record.id for view in await self.servers.all()]
-        for server_id in server_ids:
-            await self.servers.one(server_id)
+        known = await self.servers.known(server_ids)
         return await self.reader.read(metric, known, span.start, span.end, points)
 
     async def watch(self, server_id: UUID, after: Place | None) -> AsyncIterator[list[StoredFrame]]:

@@ -83,6 +83,10 @@ async def set_revoked(server_id: UUID, now: datetime) -> bool:
     return bool(changed)
 
 
+async def server_ids() -> list[UUID]:
+    return [row["id"] for row in await Server.select(Server.id)]
+
+
 async def revoked_servers() -> list[UUID]:
     rows = await Server.select(Server.id).where(Server.revoked_at.is_not_null())
     return [row["id"] for row in rows]

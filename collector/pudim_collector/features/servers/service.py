@@ -100,6 +100,13 @@ class Servers:
             raise NoSuchServer
         return (await self._views([record]))[0]
 
+    async def known(self, wanted: Sequence[UUID]) -> Sequence[UUID]:
+        """The ids of the `wanted` servers, of all if none are named. Raises NoSuchServer."""
+        found = await queries.server_ids()
+        if not set(wanted) <= set(found):
+            raise NoSuchServer
+        return wanted or found
+
     async def revoke(self, server_id: UUID) -> None:
         """Take nothing more from this server's agent, and end its session. Raises NoSuchServer."""
         async with database.transaction():
