@@ -28,7 +28,7 @@ def test_the_least_that_is_needed() -> None:
     assert config.state_dir == Path("/var/lib/pudim-agent")
     assert config.spool.max_mebibytes == 64
     assert config.samplers.keys() == samplers.keys()
-    assert config.samplers["network"] == NetworkConfig(skip=("lo", "veth*"))
+    assert config.samplers["network"] == NetworkConfig(skip=("lo", "veth*", "ifb*", "dummy*"))
 
 
 def test_everything() -> None:
