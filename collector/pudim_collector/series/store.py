@@ -9,8 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from pudim.vocabulary.errors import PudimError
-from pudim.wire.layouts import Source
-from pudim_collector.infra.database import PsycopgEngine
+from pudim.wire.layouts import Layout, Source
+from pudim_collector.infra.database import Connection, PsycopgEngine
 from pudim_collector.series.backends import Backend
 from pudim_collector.series.backends.choice import chosen_backend
 from pudim_collector.series.frames import COPY_FRAMES, COPY_HEADER, COPY_TRAILER, SourceFrames, copy_rows
@@ -69,29 +69,15 @@ class Store:
 
     async def declare(self, server_id: UUID, sources: Iterable[Source]) -> list[int]:
         """The ids of `sources` in order; new ones and their layouts are stored."""
-        ids = []
+        wanted = list(sources)
+        layouts = {source.layout.hash: source.layout for source in wanted}
         async with self._database.transaction(), self._database.connection() as connection:
-            layouts: dict[bytes, int] = {}
-            for source in sources:
-                layout = source.layout
-                if layout.hash not in layouts:
-                    metrics = sorted({series.metric for series in layout.series})
-                    rows = await run(
-                        connection, "declare_layout", layout.hash, metrics, json.dumps(layout.encoded())
-                    )
-                    layouts[layout.hash] = rows[0][0]
-                labels = json.dumps(dict(source.labels))
-                rows = await run(
-                    connection,
-                    "declare_source",
-                    server_id,
-                    source.hash,
-                    source.name,
-                    labels,
-                    layouts[layout.hash],
-                )
-                ids.append(rows[0][0])
-        return ids
+            # Servers share layouts: all declare them in one order, so that no two wait for each other.
+            ids = {key: await _declare_layout(connection, layouts[key]) for key in sorted(layouts)}
+            return [
+                await _declare_source(connection, server_id, source, ids[source.layout.hash])
+                for source in wanted
+            ]
 
     async def commit(self, frames: Iterable[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
         """Store frames and move the ledger in one transaction, then notify `pudim_committed`.
@@ -109,3 +95,15 @@ class Store:
             moved = (await run(connection, "advance_ledger", *columns, announcement))[0][0]
             if len(moved or ()) != len(steps):
                 raise LedgerConflict(frozenset(step.ledger_id for step in steps) - frozenset(moved or ()))
+
+
+async def _declare_layout(connection: Connection, layout: Layout) -> int:
+    metrics = sorted({series.metric for series in layout.series})
+    rows = await run(connection, "declare_layout", layout.hash, metrics, json.dumps(layout.encoded()))
+    return int(rows[0][0])
+
+
+async def _declare_source(connection: Connection, server_id: UUID, source: Source, layout_id: int) -> int:
+    labels = json.dumps(dict(source.labels))
+    rows = await run(connection, "declare_source", server_id, source.hash, source.name, labels, layout_id)
+    return int(rows[0][0])

@@ -1,10 +1,10 @@
--- The ledger's row of one boot, made on first sight. $1 server, $2 boot
-WITH made AS (
-    INSERT INTO ledger (server_id, boot_id) VALUES ($1, $2)
-    ON CONFLICT (server_id, boot_id) DO NOTHING
+-- The ledger's row of one boot, made on first sight. The update happens only where another writer was faster: it
+-- waits for that one's row, which a snapshot does not show. $1 server, $2 boot
+WITH found AS (
+    SELECT ledger_id, last_seq FROM ledger WHERE server_id = $1 AND boot_id = $2
+), made AS (
+    INSERT INTO ledger (server_id, boot_id) SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM found)
+    ON CONFLICT (server_id, boot_id) DO UPDATE SET boot_id = excluded.boot_id
     RETURNING ledger_id, last_seq
 )
-SELECT ledger_id, last_seq FROM made
-UNION ALL
-SELECT ledger_id, last_seq FROM ledger WHERE server_id = $1 AND boot_id = $2
-LIMIT 1
+SELECT ledger_id, last_seq FROM found UNION ALL SELECT ledger_id, last_seq FROM made
