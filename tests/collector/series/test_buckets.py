@@ -68,4 +68,6 @@ def test_columns_stay_in_order_and_keep_every_bucket(times: list[int], step: int
     assert [time for time, count in zip(found, counts, strict=True) if count] == times
     for time, count in zip(found, counts, strict=True):
         if not count:
-            assert min(abs(time - other) for other in times) <= GAP * max(step, NORMAL_INTERVAL, *np.diff(times))
+            assert min(abs(time - other) for other in times) <= GAP * max(
+                step, NORMAL_INTERVAL, *np.diff(times)
+            )

@@ -1,6 +1,7 @@
 """Writing: the ledger and the frames of a commit are stored together or not at all."""
 
 import asyncio
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -9,10 +10,9 @@ import pytest
 
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
-from pudim_collector.series.backends import Backend, BackendUnavailable
-from pudim_collector.series.backends.choice import PREFERENCE, chosen_backend
+from pudim_collector.series.backends import Backend
 from pudim_collector.series.backends.partitions import days
-from pudim_collector.series.statements import fetch
+from pudim_collector.series.statements import fetch, run
 from pudim_collector.series.store import LedgerConflict, Step, Store
 from tests.collector.series.conftest import NOW
 from tests.collector.series.made import BOOT, commit, frames, source, stored_frames
@@ -56,14 +56,17 @@ async def test_nothing_is_stored_where_another_writer_was_faster(store: Store) -
     assert (await store.open_boot(second, BOOT)).last_seq == 0
 
 
-async def test_frames_without_a_place_store_nothing(store: Store) -> None:
+async def test_frames_have_a_place_or_nothing_is_stored(store: Store, backend: Backend) -> None:
     server = uuid4()
     (one,) = await store.declare(server, [source("a")])
-    if store.backend is not None and store.backend.name == "hypertable":
-        pytest.skip("a hypertable has a place for every time")
     long_ago = START - 400 * 86_400
+    block = frames(one, [START, long_ago], [[1.0], [1.0]])
+    if backend.name == "hypertable":
+        await commit(store, server, [block])
+        assert len(await stored_frames()) == 2
+        return
     with pytest.raises(psycopg.errors.CheckViolation):
-        await commit(store, server, [frames(one, [START, long_ago], [[1.0], [1.0]])])
+        await commit(store, server, [block])
     assert await stored_frames() == []
     assert (await store.open_boot(server, BOOT)).last_seq == 0
 
@@ -77,6 +80,52 @@ async def test_sources_are_declared_once_by_whoever_comes(store: Store) -> None:
     assert await store.declare(uuid4(), wanted) != ids[0]
     async with database.connection() as connection:
         assert await fetch(connection, "SELECT count(*) FROM layouts") == [(2,)]
+
+
+async def until_somebody_waits() -> None:
+    for _ in range(1000):
+        async with database.connection() as connection:
+            waiting = (
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if await fetch(connection, waiting):
+                return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+async def test_who_comes_second_gets_what_the_first_one_makes(store: Store, migrated: str) -> None:
+    server, wanted = uuid4(), source("a")
+    layout = (wanted.layout.hash, ["a"], json.dumps(wanted.layout.encoded()))
+    async with await psycopg.AsyncConnection.connect(migrated) as first:
+        boot = await run(first, "open_boot", server, BOOT)
+        second = asyncio.create_task(store.open_boot(server, BOOT))
+        await until_somebody_waits()
+        await first.commit()
+        assert [tuple(await second)] == boot
+
+        layout_id = (await run(first, "declare_layout", *layout))[0][0]
+        declaring = asyncio.create_task(store.declare(server, [wanted]))
+        await until_somebody_waits()
+        await first.commit()
+        assert await declaring == await store.declare(server, [wanted])
+
+        made = (server, b"h" * 16, "host", "{}", layout_id)
+        source_id = await run(first, "declare_source", *made)
+        async with database.connection() as connection:
+            again = asyncio.create_task(run(connection, "declare_source", *made))
+            await until_somebody_waits()
+            await first.commit()
+            assert await again == source_id
+
+
+async def test_servers_with_the_same_layouts_do_not_wait_for_each_other(store: Store) -> None:
+    wanted = [source(f"metric{n}") for n in range(20)]
+    await asyncio.gather(
+        *(store.declare(uuid4(), order) for order in (wanted, wanted[::-1], wanted[10:] + wanted[:10]))
+    )
+    async with database.connection() as connection:
+        assert await fetch(connection, "SELECT count(*) FROM layouts") == [(20,)]
 
 
 async def test_committed_servers_are_announced_after_the_commit(store: Store, migrated: str) -> None:
@@ -103,15 +152,6 @@ async def test_room_is_made_ahead(store: Store, clock: ManualClock) -> None:
     boot = await commit(store, server, [frames(one, [START + 4 * 86_400], [[1.0]])])
     await commit(store, server, [frames(one, [START - 7 * 86_400], [[1.0]])], boot=boot)
     assert len(await stored_frames()) == 2
-
-
-async def test_the_backend_is_kept(store: Store) -> None:
-    assert store.backend is not None
-    others: list[Backend] = [backend for backend in PREFERENCE if backend.name != store.backend.name]
-    async with database.transaction(), database.connection() as connection:
-        assert (await chosen_backend(connection)).name == store.backend.name
-        with pytest.raises(BackendUnavailable):
-            await chosen_backend(connection, others)
 
 
 def test_days_cover_both_ends() -> None:

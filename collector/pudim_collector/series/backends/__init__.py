@@ -16,7 +16,13 @@ class BackendUnavailable(PudimError):
     """This database's frames are kept by a backend that the server no longer offers."""
 
     code = "backend_unavailable"
-    hint = "Bring the TimescaleDB extension back that this database was created with."
+    hint = "Bring the TimescaleDB extension back that this database was created with, preloaded."
+
+
+class NoBackend(BackendUnavailable):
+    """This server can keep frames in no way that Pudim knows."""
+
+    hint = "Use PostgreSQL 14 or newer."
 
 
 class Backend(Protocol):
@@ -29,7 +35,7 @@ class Backend(Protocol):
         ...
 
     async def create(self, connection: Connection) -> None:
-        """Make the table of frames."""
+        """Make the table of frames; raises BackendUnavailable when the server refuses, and is rolled back then."""
         ...
 
     async def make_room(self, connection: Connection, oldest: datetime, newest: datetime) -> None:
