@@ -59,6 +59,14 @@ async def test_signing_in_again_ends_the_session_before(house: House) -> None:
         assert (await browser.get(ME)).status_code == 200
 
 
+@pytest.mark.parametrize("email", ["", "a\0b@example.org", "\0", "ada", "a@" + "x" * 300, "\ufffd@x"])
+async def test_what_is_no_address_signs_nobody_in(house: House, email: str) -> None:
+    async with house.browser() as browser:
+        await house.owner(browser)
+        answer = await house.sign_in(browser, email=email)
+    assert answer.status_code == 401
+
+
 async def test_the_session_is_stored_hashed(house: House) -> None:
     async with house.browser() as browser:
         await house.owner(browser)

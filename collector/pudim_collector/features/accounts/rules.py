@@ -22,6 +22,7 @@ LONGEST_EMAIL = 254
 SESSION_IDLE = timedelta(days=7)
 SESSION_LIFE = timedelta(days=30)
 SETUP_LINK_LIFE = timedelta(hours=24)
+LONGEST_TOKEN_LIFE = timedelta(days=3660)
 TOUCH_EVERY = timedelta(minutes=1)
 """How exact `last seen` and `last used` are; more would write a row for every request."""
 OWNER = "owner"
@@ -111,6 +112,11 @@ def session_ends(*, created_at: datetime, last_seen_at: datetime) -> datetime:
 
 def needs_touch(last: datetime | None, now: datetime) -> bool:
     return last is None or now - last >= TOUCH_EVERY
+
+
+def can_be_expiry(expires_at: datetime, now: datetime) -> bool:
+    """Not in the past, nor so far away that a database cannot give it back."""
+    return timedelta() < expires_at - now <= LONGEST_TOKEN_LIFE
 
 
 def make_token(random: bytes) -> str:

@@ -69,7 +69,7 @@ class NoSuchTokenError(PudimError):
 
 
 class TokenExpiryError(PudimError):
-    """A token must expire in the future."""
+    """A token expires within ten years from now, or never."""
 
     code = "token_expiry"
     status = 422
@@ -169,7 +169,7 @@ class Accounts:
         account = email.strip().casefold()
         attempt = _Attempt(account, visitor, self._throttles, self._clock.now())
         attempt.begin()
-        user = await queries.find_user(account)
+        user = await self._find_user(email)
         verdict = await self._passwords.verify(
             user.password_hash if user else None, password[: rules.LONGEST_PASSWORD + 1]
         )
@@ -178,6 +178,12 @@ class Accounts:
             raise SignInError
         attempt.succeeded()
         return await self._begin_session(user, verdict.better_hash, visitor, instead_of)
+
+    async def _find_user(self, email: str) -> UserRecord | None:
+        try:
+            return await queries.find_user(rules.email_key(email))
+        except rules.EmailRefusedError:
+            return None
 
     async def sign_out(self, principal: Principal) -> None:
         if principal.session_id is not None:
@@ -222,7 +228,7 @@ class Accounts:
 
     async def create_token(self, principal: Principal, name: str, expires_at: datetime | None) -> NewToken:
         """Raises NameRefusedError, TokenExpiryError."""
-        if expires_at is not None and expires_at <= self._clock.now():
+        if expires_at is not None and not rules.can_be_expiry(expires_at, self._clock.now()):
             raise TokenExpiryError
         made_by = principal.id if principal.kind is PrincipalKind.USER else None
         return await self._add_token(principal.team_id, made_by, rules.clean_name(name), expires_at)
