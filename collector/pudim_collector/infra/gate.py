@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -130,8 +130,8 @@ class Gate(ASGIMiddleware):
         return principal
 
     def _check_host(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-        host = (urlsplit(f"//{connection.headers.get('host', '')}").hostname or "").lower()
-        if self.settings.hosts and host not in self.settings.hosts:
+        authority = _authority(f"//{connection.headers.get('host', '')}")
+        if authority is None or (self.settings.hosts and authority.hostname not in self.settings.hosts):
             raise UnknownHostError
 
     def _check_origin(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
@@ -143,8 +143,17 @@ class Gate(ASGIMiddleware):
         if origin is None and _is_navigation(connection):
             return  # a link on another site may lead here
         own = self.settings.own_hosts | {headers.get("host", "").lower()}
-        if site is not None or origin is None or urlsplit(origin.lower()).netloc not in own:
+        authority = _authority(origin or "")
+        if site is not None or authority is None or authority.netloc not in own:
             raise ForeignOriginError
+
+
+def _authority(address: str) -> SplitResult | None:
+    """None for what is no address at all."""
+    try:
+        return urlsplit(address.lower())
+    except ValueError:
+        return None
 
 
 def _is_navigation(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

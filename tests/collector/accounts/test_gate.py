@@ -9,7 +9,7 @@ from pudim_collector.features.accounts import FEATURE
 from pudim_collector.infra.auth import UndeclaredAccessError, check_declared, public, requires
 from pudim_collector.infra.edge import build_app
 from pudim_collector.infra.gate import EdgeSettings
-from tests.collector.accounts.conftest import House, csrf
+from tests.collector.accounts.conftest import EMAIL, House, csrf
 
 TOKENS = "/account/tokens"
 
@@ -216,6 +216,20 @@ async def test_only_the_names_of_this_site_are_answered(house: House) -> None:
     async with house.program(await house.accounts.local_access_token()) as script:
         assert (await script.get("/api/v2/me")).status_code == 200
         assert (await script.get("/api/v2/me", headers={"host": "evil.example"})).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["[::1", "[", "a]"])
+async def test_a_host_that_is_none_is_named(house: House, host: str) -> None:
+    async with house.program(await house.accounts.local_access_token()) as script:
+        answer = await script.get("/api/v2/me", headers={"host": host})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://]", "[", ""])
+async def test_an_origin_that_is_none_is_a_foreign_one(house: House, origin: str) -> None:
+    async with house.program() as browser:
+        answer = await browser.post("/sign-in", data={"email": EMAIL}, headers={"origin": origin})
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
 
 
 async def test_pages_run_no_foreign_script(house: House) -> None:
