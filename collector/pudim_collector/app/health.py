@@ -7,6 +7,7 @@ import asyncio
 import psycopg
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from msgspec import Struct
 
 from pudim.vocabulary.errors import PudimError
@@ -42,7 +43,13 @@ async def healthz() -> Alive:
     return Alive("alive")
 
 
-@get("/readyz", opt=_OPERATORS, tags=["System"], operation_id="is_ready")
+@get(
+    "/readyz",
+    opt=_OPERATORS,
+    tags=["System"],
+    operation_id="is_ready",
+    responses={503: ResponseSpec(Ready, description="Not ready.")},
+)
 async def readyz(
     database: NamedDependency[PsycopgEngine], supervisor: NamedDependency[Supervisor]
 ) -> Response[Ready]:

@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.exceptions import SerializationException
 from litestar.types import ControllerRouterHandler, LifespanHook
 
-from pudim_collector.infra.auth import Authenticator, Principal, check_declared, public
+from pudim_collector.infra.auth import Authenticator, Principal, check_declared
 from pudim_collector.infra.gate import EdgeSettings, Gate
 from pudim_collector.infra.headers import add_headers
 from pudim_collector.infra.manifest import Feature
+from pudim_collector.infra.openapi import describe, openapi_config
 from pudim_collector.infra.pages import Pages, static_router
 from pudim_collector.infra.problems import answer
 
 MAX_BODY = 1 << 20
-API = "/api/v2"
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """A body that cannot even be read, for its bytes or its depth, is a bad request like any other."""
+
+    async def json(self) -> Any:
+        try:
+            return await super().json()
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise SerializationException("The body cannot be read.") from error
 
 
 def build_app(
@@ -46,12 +55,14 @@ def build_app(
         | {name: _ready(value) for name, value in (dependencies or {}).items()},
         lifespan=list(lifespan),
         on_shutdown=list(on_shutdown),
-        openapi_config=_openapi(),
+        openapi_config=openapi_config(),
+        request_class=JsonRequest,
         request_max_body_size=MAX_BODY,
         state=State({"pages": pages or Pages(navigation)}),
         logging_config=None,
     )
     check_declared(app, {name for feature in features for name in feature.permissions})
+    describe(app)
     return app
 
 
@@ -62,13 +73,3 @@ def _principal(request: Request[Any, Any, Any]) -> Principal:
 
 def _ready(value: object) -> Provide:
     return Provide(lambda: value, use_cache=True, sync_to_thread=False)
-
-
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Pudim",
-        version="2",
-        path=API,
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the others load scripts from elsewhere
-        openapi_router=Router(API, route_handlers=[], opt=public("what the API is like is no secret")),
-    )

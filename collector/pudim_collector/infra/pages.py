@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -10,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
+from litestar.exceptions import NotFoundException
 from litestar.router import Router
 from litestar.static_files import create_static_files_router
 
@@ -18,6 +20,7 @@ from pudim_collector.infra.auth import Principal, public
 from pudim_collector.infra.headers import page_policy
 from pudim_collector.infra.manifest import NavigationEntry
 
+_ASSET_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,200}")
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -95,8 +98,15 @@ def static_router(folder: Path = pudim_web.STATIC) -> Router:
         cache_control=None,
         opt=public("styles and scripts of the sign-in page too"),
         include_in_schema=False,
+        before_request=_refuse_strange_names,
         after_request=_cache_for_ever,
     )
+
+
+def _refuse_strange_names(request: Request[Any, Any, Any]) -> None:
+    """No asset is named so, and merely to look for some names fails: those with a NUL or of great length."""
+    if not _ASSET_PATH.fullmatch(request.scope["path"]):
+        raise NotFoundException
 
 
 def _cache_for_ever(response: Response[Any]) -> Response[Any]:
