@@ -17,7 +17,7 @@ from pudim_collector.infra.gate import EdgeSettings
 def web_application(runtime: Runtime) -> Litestar:
     """Raises UndeclaredAccessError if a route does not say who may use it."""
     settings = runtime.settings
-    own = frozenset({urlsplit(settings.public_url).netloc}) if settings.public_url else frozenset()
+    own = frozenset({urlsplit(settings.public_url.lower()).netloc}) if settings.public_url else frozenset()
     return build_app(
         FEATURES,
         runtime.accounts,

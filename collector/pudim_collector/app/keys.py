@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets as random
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,10 +24,14 @@ def collector_key(data_dir: Path) -> Ed25519PrivateKey:
 def _create(path: Path, secret: bytes) -> None:
     """Whole or not at all, and never over another process' key."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    # Not named by the process: a killed start's draft must not be in the way, and in a container all ids are alike.
+    draft = path.with_name(f"{path.name}.{random.token_hex(8)}")
     draft.touch(mode=0o600, exist_ok=False)
     try:
-        draft.write_bytes(secret)
+        with draft.open("wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
         path.hardlink_to(draft)
     except FileExistsError:
         return

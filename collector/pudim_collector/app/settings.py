@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,23 +57,31 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Raises BadSetting, naming the variable."""
     found = os.environ if environment is None else environment
-    public_url = found.get("PUDIM_PUBLIC_URL") or None
-    if public_url and (
-        urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).hostname
-    ):
-        raise BadSetting("PUDIM_PUBLIC_URL must be like https://pudim.example.org")
     return Settings(
         data_dir=Path(found.get("PUDIM_DATA_DIR") or ".pudim"),
         database_url=found.get("PUDIM_DATABASE_URL") or None,
         host=found.get("PUDIM_HOST") or "127.0.0.1",
         port=_port(found.get("PUDIM_PORT") or "8460"),
-        public_url=public_url,
+        public_url=_public_url(found.get("PUDIM_PUBLIC_URL") or ""),
         role=_role(found.get("PUDIM_ROLE") or "all"),
     )
 
 
+def _public_url(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadSetting("PUDIM_PUBLIC_URL must be like https://pudim.example.org")
+    return text
+
+
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004 - ports end there
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) < 65_536:  # noqa: PLR2004 - ports end there
         raise BadSetting("PUDIM_PORT must be a port number")
     return int(text)
 

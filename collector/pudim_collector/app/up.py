@@ -81,5 +81,5 @@ def write_access(path: Path, access: Access) -> None:
 def read_access(path: Path) -> Access | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Access)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, UnicodeDecodeError, msgspec.DecodeError):
         return None

@@ -92,7 +92,7 @@ class Site:
         bearer = {"authorization": f"Bearer {shown}"} if shown else {}
         return httpx.AsyncClient(base_url=self.url, headers=bearer | headers, timeout=20)
 
-    async def get(self, path: str, status: int = 200, **parameters: Any) -> Any:
+    async def get(self, path: str, status: int = 200, /, **parameters: Any) -> Any:
         async with self.client() as client:
             answer = await client.get(path, params=parameters)
         assert answer.status_code == status, answer.text
@@ -148,14 +148,14 @@ def _add(event: Event, name: str, value: str) -> None:
 
 
 async def enrol(
-    client: httpx.AsyncClient, token: str, *, facts: dict[str, str] | None = None, **changed: Any
+    client: httpx.AsyncClient, shown: str, /, *, facts: dict[str, str] | None = None, **changed: Any
 ) -> tuple[httpx.Response, Any]:
     """The request that an agent sends with a new key, some fields `changed`."""
     key = keys.generate()
     said = {
-        "token": token,
+        "token": shown,
         "public_key": keys.to_text(keys.public_bytes(key)),
-        "proof": keys.to_text(enrolment.sign_request(token, key, COLLECTOR_KEY.public_key())),
+        "proof": keys.to_text(enrolment.sign_request(shown, key, COLLECTOR_KEY.public_key())),
         "facts": facts or {},
     }
     return await client.post(enrolment.ENROL_PATH, json=said | changed), key
