@@ -2,9 +2,8 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
-
-import pytest
 
 from pudim.wire.batches import block
 from pudim_collector.kernel.clock import ManualClock
@@ -95,7 +94,7 @@ async def test_servers_are_chosen_by_repeating_and_all_are_meant_by_none(site: S
     ids = [str(agent.agent_id) for agent in agents]
 
     async def servers(*wanted: str) -> list[str]:
-        found = await site.get("/api/v2/series", metric=MEMORY, server=list(wanted), **{"to": "-0s"})
+        found = await site.get("/api/v2/series", metric=MEMORY, server=list(wanted), to="-0s")
         return [one["server"] for one in found["series"]]
 
     site.clock.advance(1)
@@ -116,9 +115,8 @@ async def test_an_unknown_metric_is_empty_and_an_unknown_server_is_not_found(sit
     assert problem["code"] == "no_such_server"
 
 
-@pytest.mark.parametrize(
-    ("wrong", "status"),
-    [
+async def test_what_cannot_be_read_is_named(site: Site) -> None:
+    cases: list[tuple[dict[str, Any], int]] = [
         ({"metric": ""}, 400),
         ({"metric": "x" * 257}, 400),
         ({"metric": None}, 400),
@@ -134,30 +132,28 @@ async def test_an_unknown_metric_is_empty_and_an_unknown_server_is_not_found(sit
         ({"from": "now"}, 422),
         ({"from": "-2y"}, 422),
         ({"from": "0001-01-01T00:00:00+23:59", "to": "9999-12-31"}, 422),
-    ],
-)
-async def test_what_cannot_be_read_is_named(site: Site, wrong: dict[str, object], status: int) -> None:
-    asked = {name: value for name, value in ({"metric": CPU} | wrong).items() if value is not None}
-    problem = await site.get("/api/v2/series", status, **asked)
-    assert problem["code"] in {"invalid_request", "bad_time", "bad_range"}
-    assert problem["status"] == status
+    ]
+    for wrong, status in cases:
+        asked = {name: value for name, value in ({"metric": CPU} | wrong).items() if value is not None}
+        problem = await site.get("/api/v2/series", status, **asked)
+        assert problem["code"] in {"invalid_request", "bad_time", "bad_range"}
+        assert problem["status"] == status
 
 
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [
+async def test_the_ends_of_time_are_read_too(site: Site) -> None:
+    for start, end in [
         ("0001-01-01T00:00:00+23:59", "0001-01-02"),
         ("9999-12-31T00:00:00", "9999-12-31T23:59:59-23:59"),
         ("-1", "0"),
         ("-1s", "now"),
         ("-366d", "now"),
-    ],
-)
-async def test_the_ends_of_time_are_read_too(site: Site, start: str, end: str) -> None:
-    await report(await site.enrol())
-    for points in (1, 5000):
-        found = await site.get("/api/v2/series", metric=CPU, **{"from": start, "to": end, "points": points})
-        assert (found["to"] - found["from"]) / found["step"] <= points
+    ]:
+        await report(await site.enrol())
+        for points in (1, 5000):
+            found = await site.get(
+                "/api/v2/series", metric=CPU, **{"from": start, "to": end, "points": points}
+            )
+            assert (found["to"] - found["from"]) / found["step"] <= points
 
 
 async def test_hundreds_of_servers_are_read_at_once(site: Site) -> None:

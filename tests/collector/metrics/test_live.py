@@ -4,8 +4,6 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
 from pudim.wire.batches import block
 from pudim.wire.messages import Configure
 from pudim_collector.features.metrics.service import WATCH, WATCH_RENEWED_EVERY
@@ -109,15 +107,24 @@ async def test_only_some_minutes_are_made_up_for(site: Site) -> None:
             assert [summary(event) for event in await events.take(2)] == [("host", 5), host(0.2)]
 
 
-@pytest.mark.parametrize(
-    "event_id",
-    ["", "x", "-1-1", "1", "9" * 4000, "999999999999999-9999999999", "0-0", "NaN", "1e400-1", "1-1-1", "%00"],
-)
-async def test_a_hostile_event_id_harms_nobody(site: Site, event_id: str) -> None:
-    agent, now = await site.enrol(), now_ms()
-    async with agent, site.events(path(agent), **{"last-event-id": event_id}) as events:
-        await store(agent, 1, [figures(now, 0.1)], HOST)
-        assert [summary(event) for event in await events.take(2)] == [("host", 5), host(0.1)]
+async def test_a_hostile_event_id_harms_nobody(site: Site) -> None:
+    for event_id in [
+        "",
+        "x",
+        "-1-1",
+        "1",
+        "9" * 4000,
+        "999999999999999-9999999999",
+        "0-0",
+        "NaN",
+        "1e400-1",
+        "1-1-1",
+        "%00",
+    ]:
+        agent, now = await site.enrol(), now_ms()
+        async with agent, site.events(path(agent), **{"last-event-id": event_id}) as events:
+            await store(agent, 1, [figures(now, 0.1)], HOST)
+            assert [summary(event) for event in await events.take(2)] == [("host", 5), host(0.1)]
 
 
 async def test_frames_of_other_servers_stay_there(site: Site) -> None:

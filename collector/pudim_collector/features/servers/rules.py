@@ -35,3 +35,8 @@ def check_token(*, expires_at: datetime, used_at: datetime | None, now: datetime
         raise EnrolmentTokenUsed
     if now >= expires_at:
         raise EnrolmentTokenExpired
+
+
+def name_of(wanted: str | None, host_name: str | None, otherwise: str) -> str:
+    """The first of them in which there is something to see."""
+    return (wanted or "").strip() or (host_name or "").strip() or otherwise

@@ -24,6 +24,7 @@ from pudim_collector.features.servers.rules import (
     SILENT_AFTER,
     ServerState,
     check_token,
+    name_of,
     state,
 )
 from pudim_collector.infra.announcements import Announcements
@@ -141,7 +142,7 @@ class Servers:
             if record is None:
                 raise EnrolmentTokenInvalid
             check_token(expires_at=record.expires_at, used_at=record.used_at, now=now)
-            name = record.name or facts.get(HOSTNAME) or str(agent_id)
+            name = name_of(record.name, facts.get(HOSTNAME), str(agent_id))
             await queries.insert_server(agent_id, name, public_key, facts, now)
             if not await queries.claim_token(record.id, agent_id, now):
                 raise EnrolmentTokenUsed
