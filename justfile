@@ -14,6 +14,7 @@ setup:
         --editable shared --editable agent --editable collector --editable web
 
 # Run Pudim on this machine: database, collector, an agent on this host. Arguments go to `pudim up`.
+[no-exit-message]
 up *args: setup
     @{{bin}}/pudim up "$@"
 
