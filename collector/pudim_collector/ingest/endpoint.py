@@ -122,13 +122,17 @@ class AgentStream:
             return StoreUnavailable()
 
     async def _take_over(self, session: Session) -> None:
-        """The newest connection of an agent is the one that counts: an older one is half dead."""
+        """The newest connection of an agent is the one that counts: an older one is half dead.
+
+        What the older one brought is settled first, also when it is gone already: this one would read the ledger
+        too early and take the same batches again.
+        """
         older = self._sessions.get(session.server_id)
         self._sessions[session.server_id] = session
         counters.sessions.set(len(self._sessions))
         if older is not None:
             older.fail(Superseded())
-            await self._writer.settle()
+        await self._writer.settle()
         interval = self._intervals.get(session.server_id)
         if interval:
             session.configure(interval)

@@ -122,7 +122,7 @@ class Session:
 
     def fail(self, refusal: Refusal) -> None:
         """End the session from outside; what was accepted and not stored is not acknowledged."""
-        self._ended = refusal
+        self._ended = self._ended or refusal
         self._read_on.set()
         self._outgoing.set()
 
@@ -143,6 +143,8 @@ class Session:
         return unpack(body)
 
     async def _take(self, message: tuple[Any, ...]) -> None:
+        if self._ended is not None:
+            return  # what its last words overtake is sent again on the next connection
         if message[0] == messages.BATCH:
             await self._take_batch(message)
             if self._unstored >= WINDOW or self._writer.pending_bytes >= MAX_PENDING_BYTES:
@@ -167,10 +169,10 @@ class Session:
         except BatchRefusal as refusal:
             self._refuse_batch(refusal, batch.boot_id, batch.seq, boot.accepted + 1)
             return
+        size = sum(len(block.values) for block in batch.blocks)
+        self._writer.add(Accepted(self, boot, boot.accepted, batch.seq, lost, frames, size))
         boot.accepted = batch.seq
         self._unstored += 1
-        size = sum(len(block.values) for block in batch.blocks)
-        self._writer.add(Accepted(self, boot, batch.seq, lost, frames, size))
 
     def _refuse_batch(self, refusal: BatchRefusal, boot_id: bytes, seq: int, expected: int) -> None:
         counters.refusals.labels(refusal.code).inc()

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from pudim.wire.refusals import Refusal, StoreUnavailable, Superseded
+from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.boots import BootProgress
 from pudim_collector.series.frames import SourceFrames
@@ -24,6 +25,7 @@ FULL_BYTES = 256 << 10
 """A commit this large is not made to wait for more: its fixed cost is shared by a few hundred frames already."""
 MAX_PENDING_BYTES = 64 << 20
 """Sessions are read no further while this much waits for the disk."""
+_FORESEEN = (psycopg.Error, DatabaseError, OSError)
 _MOST_NAMED = 200
 """More servers than this are announced as `*`: a notification carries at most 8000 bytes."""
 
@@ -40,10 +42,11 @@ class Receiver(Protocol):
 
 
 class Accepted(NamedTuple):
-    """An admitted batch that waits for the next commit."""
+    """An admitted batch that waits for the next commit. It is stored right behind batch `after` or not at all."""
 
     receiver: Receiver
     boot: BootProgress
+    after: int
     seq: int
     lost: int
     frames: Sequence[SourceFrames]
@@ -59,6 +62,7 @@ class Writer:
         self._waiting: list[Accepted] = []
         self._waiting_bytes = 0
         self._committing_bytes = 0
+        self._added = self._done = 0
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._settled = asyncio.Condition()
@@ -70,6 +74,7 @@ class Writer:
 
     def add(self, batch: Accepted) -> None:
         self._waiting.append(batch)
+        self._added += 1
         self._waiting_bytes += batch.size
         self._arrived.set()
         if self._waiting_bytes >= FULL_BYTES:
@@ -83,9 +88,9 @@ class Writer:
 
     async def settle(self) -> None:
         """Wait until everything added so far is stored or failed."""
-        if self.pending_bytes:
-            async with self._settled:
-                await self._settled.wait_for(lambda: not self.pending_bytes)
+        added = self._added
+        async with self._settled:
+            await self._settled.wait_for(lambda: self._done >= added)
 
     async def run(self) -> None:
         try:
@@ -94,7 +99,9 @@ class Writer:
                 await self._gather()
                 await self._commit_waiting()
         finally:
-            self._fail(self._take(), StoreUnavailable("the writer was stopped"))
+            left = self._take()
+            self._fail(left, StoreUnavailable("the writer was stopped"))
+            await self._finish(left)
 
     async def _gather(self) -> None:
         try:
@@ -114,14 +121,21 @@ class Writer:
         try:
             with counters.commit_seconds.time():
                 await self._commit(batches)
-        except (psycopg.Error, OSError) as error:
+        except BaseException as error:
+            # Whatever it was, the sessions must not wait for these batches, nor bring more behind them.
             log.error("commit of %d batches failed: %s", len(batches), error)  # noqa: TRY400 - no payload in logs
             counters.commits.labels("failed").inc()
             self._fail(batches, StoreUnavailable())
+            if not isinstance(error, _FORESEEN):
+                raise
         finally:
-            self._committing_bytes = 0
-            async with self._settled:
-                self._settled.notify_all()
+            await self._finish(batches)
+
+    async def _finish(self, batches: Sequence[Accepted]) -> None:
+        self._committing_bytes = 0
+        self._done += len(batches)
+        async with self._settled:
+            self._settled.notify_all()
 
     async def _commit(self, batches: list[Accepted]) -> None:
         while batches:
@@ -134,7 +148,7 @@ class Writer:
             except LedgerConflict as conflict:
                 counters.commits.labels("conflict").inc()
                 beaten = [batch for batch in batches if batch.boot.ledger_id in conflict.ledger_ids]
-                self._fail(beaten, Superseded("another collector stores this agent's batches"))
+                self._fail(beaten, Superseded("these batches do not follow what is stored"))
                 batches = [batch for batch in batches if batch.boot.ledger_id not in conflict.ledger_ids]
             else:
                 _count(batches)
@@ -157,14 +171,17 @@ class Writer:
 
 
 def _steps(batches: Iterable[Accepted]) -> list[Step]:
+    """One step a boot. Raises LedgerConflict where a boot's batches do not follow each other."""
     steps: dict[int, Step] = {}
     for batch in batches:
-        boot = batch.boot
-        before = steps.get(boot.ledger_id)
+        ledger_id = batch.boot.ledger_id
+        before = steps.get(ledger_id)
         if before is None:
-            steps[boot.ledger_id] = Step(boot.ledger_id, boot.stored, batch.seq, batch.lost)
+            steps[ledger_id] = Step(ledger_id, batch.after, batch.seq, batch.lost)
+        elif before.to_seq == batch.after:
+            steps[ledger_id] = before._replace(to_seq=batch.seq, lost=before.lost + batch.lost)
         else:
-            steps[boot.ledger_id] = before._replace(to_seq=batch.seq, lost=before.lost + batch.lost)
+            raise LedgerConflict(frozenset([ledger_id]))
     # In one order everywhere, so that two collectors cannot lock each other out.
     return sorted(steps.values())
 
