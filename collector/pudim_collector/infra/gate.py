@@ -33,6 +33,7 @@ from pudim_collector.infra.auth import (
 
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf_token"
+_GATE = "gate"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -82,15 +83,16 @@ class Gate(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope, receive, send)
+        connection.state[_GATE] = self
         try:
-            scope["user"] = await self._admit(connection)
+            scope["user"] = await self.admit(connection)
         except PudimError as refusal:
             if scope["type"] == ScopeType.WEBSOCKET:
                 raise _for_websocket(refusal) from refusal
             raise
         await next_app(scope, receive, send)
 
-    async def _admit(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
+    async def admit(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
         """Who asks, None if nobody is known and nobody need be; raises if he may not."""
         self._check_host(connection)
         access = access_of(connection.route_handler)
@@ -154,6 +156,12 @@ def _authority(address: str) -> SplitResult | None:
         return urlsplit(address.lower())
     except ValueError:
         return None
+
+
+async def admit_again(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Raises what the gate would raise if the request came now."""
+    gate: Gate = connection.state[_GATE]
+    await gate.admit(connection)
 
 
 def _is_navigation(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

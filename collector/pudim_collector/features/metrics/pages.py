@@ -20,6 +20,7 @@ from pudim_collector.features.servers.schemas import Server
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.streaming import while_admitted
 from pudim_collector.series.reading import StoredFrame
 
 
@@ -55,7 +56,7 @@ class MetricPages(Controller):
         """Events `layout` (what a source's values are) and `frame`; the id of a frame is where to resume."""
         await servers.one(server_id)
         after = parse_place(request.headers.get("last-event-id"))
-        return ServerSentEvent(live_events(metrics, server_id, after))
+        return ServerSentEvent(while_admitted(request, live_events(metrics, server_id, after)))
 
 
 async def live_events(

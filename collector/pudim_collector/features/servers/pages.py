@@ -15,6 +15,7 @@ from pudim_collector.features.servers.schemas import Name, Server
 from pudim_collector.features.servers.service import Changes, Invitations, Servers
 from pudim_collector.infra.auth import public, requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.streaming import while_admitted
 
 Page = Request[Any, Any, Any]
 _PAUSE = 2.0
@@ -56,9 +57,9 @@ class ServerPages(Controller):
 
     @get("/live/servers", opt=requires("servers:read"))
     async def live(
-        self, servers: NamedDependency[Servers], changes: NamedDependency[Changes]
+        self, request: Page, servers: NamedDependency[Servers], changes: NamedDependency[Changes]
     ) -> ServerSentEvent:
-        return ServerSentEvent(_states(servers, changes))
+        return ServerSentEvent(while_admitted(request, _states(servers, changes)))
 
 
 async def _plain(servers: Servers) -> list[dict[str, Any]]:
