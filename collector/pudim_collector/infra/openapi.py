@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Router
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -42,8 +43,15 @@ def openapi_config() -> OpenAPIConfig:
             route_handlers=[],
             opt=public("what the API is like is no secret"),
             include_in_schema=False,
+            before_request=_refuse_unknown,
         ),
     )
+
+
+def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
+    """Litestar answers every unknown path below the document's with a page of its own."""
+    if request.path_params:
+        raise NotFoundException
 
 
 def describe(app: Litestar) -> None:

@@ -52,10 +52,12 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     problem = problem_of(error)
     if problem.status >= _SERVER_ERROR:
         problem.request_id = str(new_id())
-        _log.error(
-            "request %s: %s %s failed", problem.request_id, request.method, request.url.path, exc_info=error
-        )
-    return _page(request, problem) if wants_page(request) else _document(problem, _headers(error))
+        # The route, not its path: that may hold a secret, as a setup link's does.
+        route = request.scope.get("path_template", "")
+        _log.error("request %s: %s %s failed", problem.request_id, request.method, route, exc_info=error)
+    told = _page(request, problem) if wants_page(request) else _document(problem)
+    told.headers.update(_headers(error))
+    return told
 
 
 def problem_of(error: Exception) -> Problem:
@@ -82,8 +84,10 @@ def _of_http(error: HTTPException) -> Problem:
         return _problem(status, code, "Something went wrong on our side.")
     if not isinstance(error, ValidationException):
         return _problem(status, code, error.detail)
+    if not error.extra:  # a parameter is missing, and the text says which
+        return _problem(status, "invalid_request", error.detail)
     problem = _problem(status, "invalid_request", "The request has values that cannot be used.")
-    problem.errors = [_field(one) for one in error.extra or [] if isinstance(one, dict)]
+    problem.errors = [_field(one) for one in error.extra if isinstance(one, dict)]
     return problem
 
 
@@ -103,8 +107,8 @@ def _headers(error: Exception) -> dict[str, str]:
     return headers
 
 
-def _document(problem: Problem, headers: dict[str, str]) -> Response[Problem]:
-    return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+def _document(problem: Problem) -> Response[Problem]:
+    return Response(problem, status_code=problem.status, media_type=MEDIA_TYPE)
 
 
 def _page(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:

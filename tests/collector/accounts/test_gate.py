@@ -246,6 +246,14 @@ async def test_pages_run_no_foreign_script(house: House) -> None:
     assert "onclick=" not in one.text
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+async def test_an_unknown_path_of_the_api_is_a_problem(house: House, accept: str) -> None:
+    async with house.program() as program:
+        answer = await program.get("/api/v2/nothing", headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "not_found"
+
+
 async def test_api_answers_carry_the_headers_and_are_not_kept(house: House) -> None:
     async with house.program() as program:
         answer = await program.get("/api/v2/me")

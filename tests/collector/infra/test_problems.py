@@ -87,6 +87,7 @@ async def test_internals_stay_in_the_log(
     request_id = caplog.messages[0].split()[1].rstrip(":")
     assert request_id in told.text
     assert "hunter2" in caplog.text
+    assert f"/fail/{how}" not in caplog.text, "a path may hold a secret"
 
 
 async def test_people_get_a_page_with_escaped_text(client: httpx.AsyncClient) -> None:
@@ -101,6 +102,15 @@ async def test_values_that_cannot_be_used_are_pointed_at(client: httpx.AsyncClie
     told = (await client.get("/api/number/1?limit=many")).json()
     assert (told["status"], told["code"]) == (400, "invalid_request")
     assert told["errors"][0]["pointer"] == "/limit"
+    told = (await client.get("/api/number/1")).json()
+    assert (told["status"], told["code"]) == (400, "invalid_request")
+    assert "'limit'" in told["detail"]
+
+
+async def test_a_page_says_what_is_allowed_too(client: httpx.AsyncClient) -> None:
+    told = await client.post("/fail/named", headers={"accept": "text/html"})
+    assert told.status_code == 405
+    assert "GET" in told.headers["allow"]
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/nothing", 404), ("/api/number/x", 404)])
