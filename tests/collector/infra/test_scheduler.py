@@ -15,8 +15,6 @@ from pudim_collector.series.statements import fetch
 
 SECOND = timedelta(seconds=1)
 PATIENCE = 0.05
-    "FROM pg_stat_activity WHERE application_name = 'pudim scheduler' AND datname = current_database()"
-)
 
 
 class Counting:
