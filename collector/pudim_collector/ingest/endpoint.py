@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from typing import Any
@@ -13,6 +14,7 @@ from litestar.types import Receive, Scope, Send
 
 from pudim.wire.channel import Channel
 from pudim.wire.refusals import Malformed, Oversize, Refusal, StoreUnavailable, Superseded
+from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.agents import Agent, Agents
 from pudim_collector.ingest.session import Session, Socket, greet
@@ -22,8 +24,11 @@ from pudim_collector.series.store import Store
 
 log = logging.getLogger(__name__)
 
+SEND_SECONDS = 30.0
+"""A peer that takes nothing for so long is gone, though its connection may stand for hours."""
 _TOO_BIG = 1009
 """How the websocket layer itself ends a connection whose message is far over the limit."""
+_STORE_FAILED = (psycopg.Error, DatabaseError)
 
 
 class AsgiSocket:
@@ -48,10 +53,19 @@ class AsgiSocket:
         raise ConnectionResetError
 
     async def send(self, message: bytes) -> None:
-        await self._send({"type": "websocket.send", "bytes": message, "text": None})
+        await self._hand_over({"type": "websocket.send", "bytes": message, "text": None})
 
     async def close(self, refusal: Refusal) -> None:
-        await self._send({"type": "websocket.close", "code": 4000 + refusal.status, "reason": refusal.code})
+        await self._hand_over(
+            {"type": "websocket.close", "code": 4000 + refusal.status, "reason": refusal.code}
+        )
+
+    async def _hand_over(self, event: Any) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._send(event)
+        except RuntimeError as error:  # uvicorn has closed the connection by itself
+            raise ConnectionResetError from error
 
 
 class AgentStream:
@@ -96,7 +110,7 @@ class AgentStream:
             return await self._converse(socket, agent, channel)
         except Refusal as refusal:
             return refusal
-        except psycopg.Error:
+        except _STORE_FAILED:
             return StoreUnavailable()
         except OSError:  # the peer is gone, or did not speak in time
             return None
@@ -107,7 +121,8 @@ class AgentStream:
             refusal = await self._run(session)
         finally:
             self._leave(session)
-        await session.refuse(refusal)
+        with contextlib.suppress(OSError):  # it is a refusal all the same
+            await session.refuse(refusal)
         return refusal
 
     async def _run(self, session: Session) -> Refusal:
@@ -118,7 +133,7 @@ class AgentStream:
             return await session.run()
         except Refusal as refusal:
             return refusal
-        except psycopg.Error:
+        except _STORE_FAILED:
             return StoreUnavailable()
 
     async def _take_over(self, session: Session) -> None:
@@ -144,5 +159,5 @@ class AgentStream:
 
 
 async def _farewell(socket: Socket, refusal: Refusal) -> None:
-    with contextlib.suppress(OSError, RuntimeError):  # the peer is gone already
+    with contextlib.suppress(OSError):  # the peer is gone already
         await socket.close(refusal)

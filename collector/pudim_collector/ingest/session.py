@@ -18,6 +18,7 @@ from pudim.wire.handshake import CollectorHandshake
 from pudim.wire.layouts import Layout, decode_layout, decode_source
 from pudim.wire.refusals import (
     BatchRefusal,
+    Busy,
     Malformed,
     Oversize,
     Refusal,
@@ -37,14 +38,18 @@ log = logging.getLogger(__name__)
 
 HANDSHAKE_SECONDS = 10.0
 MAX_SOURCES = 5_000
+MAX_DECLARED_SERIES = 50_000
+"""Over all layouts of a session, which holds them in memory."""
 MAX_BOOTS = 1_000
 WINDOW = 64
 """Batches of one session that may wait for their commit before the session is read no further."""
+MAX_UNSENT = 4 * WINDOW
+"""Answers that may wait for a peer that does not read them."""
 _SLOW_DOWN_MS = 1_000
 
 
 class Socket(Protocol):
-    """A message-wise connection. `receive` raises ConnectionError when the peer is gone."""
+    """A message-wise connection. All raise OSError when the peer is gone, or takes nothing for long."""
 
     async def receive(self) -> bytes: ...
 
@@ -154,6 +159,8 @@ class Session:
         else:
             # Kinds of a newer agent would need a newer version, so this is a fault.
             raise Malformed("not a message of an open session")
+        if len(self._outbox) > MAX_UNSENT:
+            raise Busy(f"{len(self._outbox)} answers wait to be read")
 
     async def _take_batch(self, message: tuple[Any, ...]) -> None:
         batch = decode_batch(message)
@@ -207,8 +214,10 @@ class Session:
             self._layouts[layout.hash] = layout
         decoded = [decode_source(source, self._layouts) for source in sources]
         new = [source for source in decoded if source.hash not in self._declared]
-        if len(self._declared) + len(new) > MAX_SOURCES or len(self._layouts) > MAX_SOURCES:
+        if len(self._declared) + len(new) > MAX_SOURCES:
             raise TooManySources(f"more than {MAX_SOURCES} sources")
+        if sum(len(layout.series) for layout in self._layouts.values()) > MAX_DECLARED_SERIES:
+            raise TooManySources(f"more than {MAX_DECLARED_SERIES} series")
         ids = await self._store.declare(self.server_id, new)
         for source, source_id in zip(new, ids, strict=True):
             self._declared[source.hash] = Declared(source_id, len(source.layout.series))
