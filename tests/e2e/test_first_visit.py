@@ -129,7 +129,7 @@ async def test_pages_fit_and_look_right(
     }
     await page.goto(paths[name])
     if name == "add":
-        await page.get_by_role("button", name="Make the install line").click()
+        await page.get_by_role("button", name="Make the enrolment line").click()
     if name == "server":
         await expect(page.locator("pudim-chart[data-condition=ready]").first).to_be_visible(timeout=20_000)
     await page.wait_for_timeout(1500)

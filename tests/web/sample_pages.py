@@ -64,6 +64,7 @@ LATEST = [
     latest("system.cpu.load_average.1m", 0.97, "{thread}"),
     latest("system.cpu.logical.count", 8.0, "{cpu}"),
     latest("system.cpu.utilization", None, cpu_mode=HOSTILE),
+    latest("process.cpu.utilization", 0.5, name="w" * 256),
 ]
 TOKEN = {
     "id": "1",
@@ -89,6 +90,7 @@ class Sample:
 
 
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
+HERE = {"url": "http://127.0.0.1:8460", "reach": "this host"}
 SAMPLES = {
     "set up": Sample("accounts/setup.html", {**FORM, "shortest_password": 12}, signed_in=False),
     "set up, wrong": Sample(
@@ -111,8 +113,11 @@ SAMPLES = {
         "servers/list.html",
         {"servers": [server(state, name=HOSTILE) for state in ("live", "silent", "waiting", "revoked")]},
     ),
-    "add": Sample("servers/add.html", {**FORM, "enrolment": None}),
-    "add, with line": Sample("servers/add.html", {**FORM, "enrolment": ENROLMENT}),
+    "add": Sample("servers/add.html", {**FORM, **HERE, "enrolment": None}),
+    "add, with line": Sample("servers/add.html", {**FORM, **HERE, "enrolment": ENROLMENT}),
+    "add, in the open": Sample(
+        "servers/add.html", {**FORM, "url": "http://" + HOSTILE, "reach": "plain", "enrolment": ENROLMENT}
+    ),
     "server": Sample("metrics/server.html", {"server": server(), "latest": LATEST}),
     "server, waiting": Sample("metrics/server.html", {"server": server("waiting"), "latest": []}),
     "error": Sample("error.html", {"error": ERROR}),

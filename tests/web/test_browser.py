@@ -277,4 +277,15 @@ async def test_pages_show_without_script(browser: Browser, collector: FakeCollec
     await page.goto("/servers/1")
     await page.get_by_text("newest values").last.click()
     await expect(page.get_by_role("cell", name="system.uptime")).to_be_visible()
+    await expect(page.locator("pudim-chart")).to_have_count(8)
+    await expect(page.locator("pudim-chart").first).to_be_hidden()
     await context.close()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+async def test_a_label_of_great_length_widens_no_page(page: Page, size: ViewportSize) -> None:
+    await page.set_viewport_size(size)
+    await page.goto("/servers/1")
+    await page.get_by_text("newest values").last.click()
+    await expect(page.get_by_text("w" * 256)).to_be_visible()
+    assert await overflow(page) <= 0

@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
 
+from pudim_collector.features.servers.rules import reach
 from pudim_collector.features.servers.schemas import Name, Server
-from pudim_collector.features.servers.service import Changes, Invitations, Servers
+from pudim_collector.features.servers.service import Changes, Invitation, Invitations, Servers
 from pudim_collector.infra.auth import public, requires
 from pudim_collector.infra.pages import render
 from pudim_collector.infra.streaming import while_admitted
@@ -40,8 +41,8 @@ class ServerPages(Controller):
         return render(request, "servers/list.html", title="Servers", servers=await _plain(servers))
 
     @get("/servers/add", opt=requires("servers:enrol"))
-    async def form(self, request: Page) -> Response[str]:
-        return render(request, "servers/add.html", title="Add a server", enrolment=None, errors={}, values={})
+    async def form(self, request: Page, invitations: NamedDependency[Invitations]) -> Response[str]:
+        return _add_page(request, invitations, None)
 
     @post("/servers/add", opt=requires("servers:enrol"), status_code=200)
     async def add(
@@ -50,16 +51,26 @@ class ServerPages(Controller):
         invitations: NamedDependency[Invitations],
         data: URLEncodedBody[AddForm],
     ) -> Response[str]:
-        invitation = msgspec.to_builtins(await invitations.invite(data.name.strip() or None))
-        return render(
-            request, "servers/add.html", title="Add a server", enrolment=invitation, errors={}, values={}
-        )
+        return _add_page(request, invitations, await invitations.invite(data.name.strip() or None))
 
     @get("/live/servers", opt=requires("servers:read"))
     async def live(
         self, request: Page, servers: NamedDependency[Servers], changes: NamedDependency[Changes]
     ) -> ServerSentEvent:
         return ServerSentEvent(while_admitted(request, _states(servers, changes)))
+
+
+def _add_page(request: Page, invitations: Invitations, made: Invitation | None) -> Response[str]:
+    return render(
+        request,
+        "servers/add.html",
+        title="Add a server",
+        url=invitations.url,
+        reach=str(reach(invitations.url)),
+        enrolment=msgspec.to_builtins(made) if made else None,
+        errors={},
+        values={},
+    )
 
 
 async def _plain(servers: Servers) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from pudim.wire.refusals import EnrolmentTokenExpired, EnrolmentTokenUsed
 
@@ -40,3 +42,25 @@ def check_token(*, expires_at: datetime, used_at: datetime | None, now: datetime
 def name_of(wanted: str | None, host_name: str | None, otherwise: str) -> str:
     """The first of them in which there is something to see."""
     return (wanted or "").strip() or (host_name or "").strip() or otherwise
+
+
+class Reach(StrEnum):
+    """Who can use the collector's address. plain: other hosts too, but readable on the way."""
+
+    THIS_HOST = "this host"
+    PLAIN = "plain"
+    ENCRYPTED = "encrypted"
+
+
+def reach(url: str) -> Reach:
+    parts = urlsplit(url)
+    if _is_loopback(parts.hostname or ""):
+        return Reach.THIS_HOST
+    return Reach.ENCRYPTED if parts.scheme == "https" else Reach.PLAIN
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from shlex import quote
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -190,7 +191,7 @@ class Invitations:
         issued = await self.servers.create_token(name)
         collector_key = to_text(public_bytes(self.key))
         command = (
-            f"pudim agent enrol --url {self.url} --token {issued.token} --collector-key {collector_key}"
+            f"pudim agent enrol --url {quote(self.url)} --token {issued.token} --collector-key {collector_key}"
             " && pudim agent run"
         )
         return Invitation(issued.token, issued.expires_at, collector_key, command)
