@@ -119,6 +119,7 @@ async def test_what_cannot_be_read_is_named(site: Site) -> None:
     cases: list[tuple[dict[str, Any], int]] = [
         ({"metric": ""}, 400),
         ({"metric": "x" * 257}, 400),
+        ({"metric": "x\x00"}, 400),
         ({"metric": None}, 400),
         ({"points": 0}, 400),
         ({"points": 5001}, 400),

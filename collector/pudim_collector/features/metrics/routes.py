@@ -17,7 +17,10 @@ from pudim_collector.series.reading import MAX_POINTS
 
 TIME_HELP = "ISO 8601, Unix seconds, `now`, or relative such as `-15m`, `-6h`, `-7d`."
 MetricName = Annotated[
-    str, QueryParameter(min_length=1, max_length=256, description="OpenTelemetry metric name.")
+    str,
+    QueryParameter(
+        min_length=1, max_length=256, pattern=r"^[^\x00]*$", description="OpenTelemetry metric name."
+    ),
 ]
 Start = Annotated[str, QueryParameter(name="from", max_length=64, description=TIME_HELP)]
 End = Annotated[str, QueryParameter(name="to", max_length=64, description=TIME_HELP)]
