@@ -48,6 +48,8 @@ class Backoff:
 class Supervisor:
     clock: Clock
     backoff: Backoff = field(default_factory=Backoff)
+    end_patience: float = 15.0
+    """Seconds until a loop that does not end is told again."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _reports: dict[str, LoopReport] = field(default_factory=dict)
 
@@ -74,8 +76,11 @@ class Supervisor:
 
     async def stop(self, name: str) -> None:
         task = self._tasks.pop(name)
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=self.end_patience)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("loop %s failed as it ended", name, exc_info=error)
         self._reports[name].state = LoopState.STOPPED
 
     async def close(self) -> None:
@@ -95,7 +100,9 @@ class Supervisor:
             started = self.clock.monotonic()
             try:
                 await loop()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the health page shows it
+            except (Exception, asyncio.CancelledError) as error:  # whatever it was, the health page shows it
+                if _is_told_to_end():
+                    raise
                 quiet = self.clock.monotonic() - started > self.backoff.quiet
                 in_a_row = 1 if quiet else in_a_row + 1
                 await self._wait_to_restart(report, error, self.backoff.delay(in_a_row))
@@ -103,7 +110,7 @@ class Supervisor:
                 report.state = LoopState.FINISHED
                 return
 
-    async def _wait_to_restart(self, report: LoopReport, error: Exception, delay: float) -> None:
+    async def _wait_to_restart(self, report: LoopReport, error: BaseException, delay: float) -> None:
         report.state = LoopState.RESTARTING
         report.failures += 1
         report.last_error = f"{type(error).__name__}: {error}"
@@ -112,3 +119,9 @@ class Supervisor:
         await asyncio.sleep(delay)
         report.state = LoopState.RUNNING
         report.since = self.clock.now()
+
+
+def _is_told_to_end() -> bool:
+    """Whether this task itself was cancelled; a loop may also meet the cancellation of something it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

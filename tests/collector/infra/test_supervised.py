@@ -1,6 +1,7 @@
 """A supervised loop is restarted when it fails, seen while it does, and ended when told."""
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from datetime import UTC, datetime
@@ -97,6 +98,59 @@ async def test_a_loop_inherits_no_context() -> None:
         watch.start("loop", loop)
         await asyncio.sleep(0.01)
     assert seen == ["clean"]
+
+
+async def test_a_loop_that_meets_a_foreign_cancellation_goes_on() -> None:
+    """Else it would be dead and be called running."""
+    runs = 0
+
+    async def loop() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise asyncio.CancelledError
+        await asyncio.sleep(60)
+
+    async with supervisor() as watch:
+        watch.start("loop", loop)
+        await asyncio.sleep(0.01)
+        assert (runs, watch.reports["loop"].failures) == (2, 1)
+
+
+async def test_a_loop_that_fails_as_it_ends_is_not_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    """A driver may answer a cancellation with an error of its own."""
+    runs = 0
+
+    async def loop() -> None:
+        nonlocal runs
+        runs += 1
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise OSError("the connection is gone too")
+
+    watch = supervisor()
+    watch.start("loop", loop)
+    await asyncio.sleep(0)
+    with caplog.at_level(logging.CRITICAL, "pudim_collector.infra.supervised"):
+        await asyncio.wait_for(watch.close(), 5)
+    assert runs == 1
+
+
+async def test_a_loop_that_takes_its_cancellation_for_a_failure_is_told_again() -> None:
+    async def loop() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+                continue
+            await asyncio.sleep(60)
+
+    watch = supervisor()
+    watch.end_patience = 0.01
+    watch.start("loop", loop)
+    await asyncio.sleep(0)
+    await asyncio.wait_for(watch.close(), 5)
+    assert watch.reports["loop"].state is LoopState.STOPPED
 
 
 @given(st.integers(1, 10_000))
