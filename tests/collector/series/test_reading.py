@@ -55,6 +55,17 @@ async def test_a_missing_sample_counts_for_nothing(store: Store, reader: Reader)
     assert np.isnan(series.columns.mean[1])
 
 
+@pytest.mark.parametrize("wild", [1e300, -1e300, 1.7e308, math.inf, -math.inf])
+async def test_what_no_host_measures_spoils_no_bucket(store: Store, reader: Reader, wild: float) -> None:
+    """One agent's nonsense must not fail the chart of all servers."""
+    server = uuid4()
+    (one,) = await store.declare(server, [source("cpu")])
+    times = [START + 10 * n for n in range(4)]
+    await commit(store, server, [frames(one, times, [[wild], [2.0], [wild], [wild]])])
+    (series,) = (await reader.read("cpu", [server], NOW, NOW + timedelta(minutes=1), points=1)).series
+    assert (series.columns.mean.tolist(), series.columns.count.tolist()) == ([2.0], [1])
+
+
 async def test_a_gap_stays_a_gap(store: Store, reader: Reader) -> None:
     server = uuid4()
     (one,) = await store.declare(server, [source("cpu")])

@@ -79,7 +79,7 @@ def _layout(frame: StoredFrame) -> ServerSentEventMessage:
 
 
 def _frame(frame: StoredFrame) -> ServerSentEventMessage:
-    values = [None if math.isnan(value) else value for value in frame.values]
+    values = [value if math.isfinite(value) else None for value in frame.values]
     said = {"source": frame.source_id, "time": frame.time.timestamp(), "values": values}
     return _event("frame", said, Place(frame.time, frame.source_id).event_id)
 

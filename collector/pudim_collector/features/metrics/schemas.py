@@ -25,7 +25,7 @@ class LatestSample(Struct):
     @classmethod
     def of(cls, latest: Latest) -> LatestSample:
         series = latest.series
-        value = None if math.isnan(latest.value) else latest.value
+        value = latest.value if math.isfinite(latest.value) else None
         return cls(series.metric, dict(series.labels), series.unit, latest.time, value)
 
 

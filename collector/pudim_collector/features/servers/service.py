@@ -207,12 +207,12 @@ def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], no
 def _total(samples: Sequence[Latest], metric: str) -> float | None:
     """The value of the series without labels, if it could be measured."""
     found = (one.value for one in samples if one.series.metric == metric and not one.series.labels)
-    return next((value for value in found if not math.isnan(value)), None)
+    return next((value for value in found if math.isfinite(value)), None)
 
 
 def _fullest(samples: Sequence[Latest], metric: str) -> float | None:
     return max(
-        (one.value for one in samples if one.series.metric == metric and not math.isnan(one.value)),
+        (one.value for one in samples if one.series.metric == metric and math.isfinite(one.value)),
         default=None,
     )
 

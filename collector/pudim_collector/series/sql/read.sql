@@ -1,4 +1,5 @@
--- Buckets of any number of series in one statement, each series one row of columns. A NaN is missing.
+-- Buckets of any number of series in one statement, each series one row of columns. A NaN is missing, and so is what
+-- no host measures: infinities, and figures whose squares, which avg needs, overflow and fail the statement.
 -- $1 number of the series each source belongs to, $2 sources, $3 positions in their frames, $4 from, $5 to, $6 step
 WITH buckets AS (
     SELECT
@@ -10,7 +11,11 @@ WITH buckets AS (
         count(sample.value) AS samples
     FROM unnest($1::integer[], $2::integer[], $3::integer[]) AS wanted (series, source_id, position)
     JOIN frames ON frames.source_id = wanted.source_id AND frames.time >= $4 AND frames.time < $5
-    CROSS JOIN LATERAL (SELECT nullif(frames.values[wanted.position], 'NaN') AS value) AS sample
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN abs(frames.values[wanted.position]) < 1e100 THEN frames.values[wanted.position]
+        END AS value
+    ) AS sample
     GROUP BY wanted.series, bucket
 )
 SELECT
