@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -105,6 +107,27 @@ def test_decisions_are_numbered_and_short() -> None:
         said = re.findall(r"^## (.+)$", PAGES[path], re.MULTILINE)
         assert said == ["Context", "Choice", "Consequences"], path
         assert len(PAGES[path].splitlines()) <= 60, f"{path}: one page"
+
+
+def dependencies() -> set[str]:
+    declared = [
+        requirement
+        for folder in ("shared", "agent", "collector", "web")
+        for requirement in tomllib.loads(texts()[f"{folder}/pyproject.toml"])["project"]["dependencies"]
+    ]
+    names = {re.split(r"[^A-Za-z0-9_.-]", requirement)[0] for requirement in declared}
+    ours = {"pudim", "pudim-agent", "pudim-collector", "pudim-web"}
+    return names - ours | set(json.loads(texts()["web/package.json"])["dependencies"])
+
+
+def test_each_dependency_has_its_line() -> None:
+    page = PAGES["docs/decisions/0011-each-dependency-has-its-line.md"]
+    listed = {
+        name
+        for cell in re.findall(r"^\| \w+ \| (`.+`) \|", page, re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", cell)
+    }
+    assert listed == dependencies()
 
 
 def test_what_is_untrue_is_noticed() -> None:
