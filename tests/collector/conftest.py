@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,16 +16,17 @@ from pudim_collector.infra.database.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The conninfo of a server where databases may be created."""
     given = os.environ.get("PUDIM_TEST_DATABASE_URL")
     if given:
         yield given
         return
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    server = EmbeddedPostgres(folder, fsync=False)
-    yield server.start()
-    server.stop()
+    # Not in pytest's own folder, which another run as root closes to the account that the server runs under.
+    with tempfile.TemporaryDirectory(prefix="pudim-test-") as folder:
+        server = EmbeddedPostgres(Path(folder), fsync=False)
+        yield server.start()
+        server.stop()
 
 
 @pytest.fixture

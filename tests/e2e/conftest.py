@@ -1,6 +1,8 @@
 """Pudim as it is started by a newcomer, and a real browser."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
@@ -19,8 +21,12 @@ ARGUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def pudim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPudim]:
-    with RunningPudim(tmp_path_factory.mktemp("up") / "data") as running:
+def pudim() -> Iterator[RunningPudim]:
+    # Not in pytest's own folder, which another run as root closes to the account that the database runs under.
+    with (
+        tempfile.TemporaryDirectory(prefix="pudim-test-") as folder,
+        RunningPudim(Path(folder) / "data") as running,
+    ):
         yield running
 
 

@@ -4,13 +4,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import psycopg
 
+from pudim_agent import records
 from tests.running import RunningPudim
 
 INTERVAL_MS = 100
@@ -65,6 +67,13 @@ class FastAgent:
         self.process.kill()
         self.process.wait()
 
+    def written(self) -> tuple[bytes, int]:
+        """Boot and sequence number of the newest batch in its spool."""
+        newest = max((self.state_dir / "spool").glob("*.spool"))
+        boot, *rest = records.whole_records(newest.read_bytes())
+        batches = [records.decode_batch(one.payload) for one in rest if one.kind == records.BATCH]
+        return records.decode_boot(boot), batches[-1].seq
+
     def stop(self) -> None:
         """As systemd does; what is not acknowledged stays in the spool."""
         if self.process is not None and self.process.poll() is None:
@@ -85,11 +94,21 @@ class Stored:
     data_dir: Path
     server_id: str
 
-    def rows(self, query: str, **parameters: str) -> list[tuple[object, ...]]:
+    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         pid_file = self.data_dir / "postgres" / "data" / "postmaster.pid"
         folder = pid_file.read_text().splitlines()[4]
-        with psycopg.connect(host=folder, port=5432, user="pudim", dbname="pudim") as connection:
+        return psycopg.connect(host=folder, port=5432, user="pudim", dbname="pudim")
+
+    def rows(self, query: str, **parameters: str) -> list[tuple[object, ...]]:
+        with self.connect() as connection:
             return connection.execute(query, {"server": self.server_id, **parameters}).fetchall()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile commits begin and do not end."""
+        with self.connect() as connection:
+            connection.execute("LOCK TABLE frames")
+            yield
 
     def count(self) -> int:
         (row,) = self.rows(
@@ -123,13 +142,23 @@ class Stored:
         return {bytes(row[0]): (int(str(row[1])), int(str(row[2]))) for row in found}  # type: ignore[arg-type]
 
 
+def settled_times(stored: Stored) -> list[int]:
+    """Once the agent has ended, what it had sent last may still be on its way to the disk."""
+    times = stored.times()
+    while True:
+        time.sleep(0.5)
+        before, times = times, stored.times()
+        if before == times:
+            return times
+
+
 def every_tick_once(stored: Stored, *, restarts: int = 0) -> None:
     """Each tick of the agent's clock is stored exactly once.
 
     The agent itself counts the ticks that it could not take in time (a busy machine), in each frame; a restart
     of the agent begins a new count and may fall between two ticks.
     """
-    times = stored.times()
+    times = settled_times(stored)
     assert len(times) == len(set(times)), "a tick is stored twice"
     ticks = (times[-1] - times[0]) // INTERVAL_MS + 1
     if not restarts:
@@ -138,4 +167,8 @@ def every_tick_once(stored: Stored, *, restarts: int = 0) -> None:
     for last_seq, lost in stored.ledger().values():
         assert last_seq > 0
         assert lost == 0
-    assert sum(last_seq for last_seq, _ in stored.ledger().values()) == len(times)
+    batches = sum(last_seq for last_seq, _ in stored.ledger().values())
+    if batches != len(times):
+        time.sleep(2)
+        t2 = stored.times(); b2 = sum(last_seq for last_seq, _ in stored.ledger().values())
+        raise AssertionError(f"{batches} batches and {len(times)} frames, later {b2} and {len(t2)}; {[x for x in t2 if x not in times]} {times[-1]}")
