@@ -123,7 +123,7 @@ async def test_pages_fit_and_look_right(
     (server,) = pudim.call("/api/v2/servers")["items"]
     paths = {
         "servers": "/servers",
-        "server": f"/servers/{server['id']}?from=-15m",
+        "server": f"/servers/{server['id']}",
         "add": "/servers/add",
         "tokens": "/account/tokens",
     }

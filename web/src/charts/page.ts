@@ -1,7 +1,7 @@
 // What all charts of a page share: the stretch of time, whether it moves on, and the server's idea of now.
 import { bounds, type Preset, PRESETS, queryOf, type Range, rangeOf } from "../pure/ranges";
 
-const FALLBACK: Preset = "1h";
+const FALLBACK: Preset = "15m";
 const LONG_AWAY = 10; // seconds
 
 /** Emits "range" when charts must load again and "pause" when they only stop. */
