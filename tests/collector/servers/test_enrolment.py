@@ -209,3 +209,12 @@ async def test_a_server_is_called(site: Site) -> None:
         agent = await site.enrol(wanted, facts)
         found = await site.get(f"/api/v2/servers/{agent.agent_id}")
         assert found["name"] == (name or str(agent.agent_id))
+
+
+async def test_an_agent_may_wish_for_a_name_that_the_token_leaves_open(site: Site) -> None:
+    facts = {"host.name": "ip-1"}
+    async with site.client(token="") as client:
+        for wanted, wish in [(None, "db-9"), ("web-1", "db-8"), (None, " ")]:
+            answer, _ = await enrol(client, await token(site, wanted), facts=facts, name=wish)
+            assert answer.status_code == 201, answer.text
+    assert await names(site) == ["db-9", "ip-1", "web-1"]

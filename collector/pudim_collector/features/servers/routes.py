@@ -78,5 +78,6 @@ class AgentEnrolment(Controller):
             from_text(data.proof, SIGNATURE_BYTES),
             data.facts,
             collector_key,
+            wish=data.name,
         )
         return EnrolmentAnswer(enrolled.agent_id, to_text(enrolled.signature))

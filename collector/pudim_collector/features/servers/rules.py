@@ -39,9 +39,9 @@ def check_token(*, expires_at: datetime, used_at: datetime | None, now: datetime
         raise EnrolmentTokenExpired
 
 
-def name_of(wanted: str | None, host_name: str | None, otherwise: str) -> str:
+def name_of(*wishes: str | None) -> str:
     """The first of them in which there is something to see."""
-    return (wanted or "").strip() or (host_name or "").strip() or otherwise
+    return next((cleaned for wish in wishes if (cleaned := (wish or "").strip())), "")
 
 
 class Reach(StrEnum):

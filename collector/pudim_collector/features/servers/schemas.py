@@ -70,11 +70,15 @@ class EnrolmentToken(Struct):
 
 
 class EnrolmentRequest(Struct):
-    """An agent's wish to be known; keys and proof in unpadded base64url. A newer agent may say more."""
+    """An agent's wish to be known; keys and proof in unpadded base64url. A newer agent may say more.
+
+    `name` counts where whoever made the token left the name open.
+    """
 
     token: Annotated[str, Meta(max_length=256)]
     public_key: Annotated[str, Meta(max_length=64)]
     proof: Annotated[str, Meta(max_length=128)]
+    name: FactText | None = None
     facts: Annotated[dict[FactName, FactText], Meta(max_length=32)] = {}
 
 

@@ -129,9 +129,16 @@ class Servers:
         return NewToken(token, expires_at)
 
     async def enrol(
-        self, token: str, public_key: bytes, proof: bytes, facts: dict[str, str], key: Ed25519PrivateKey
+        self,
+        token: str,
+        public_key: bytes,
+        proof: bytes,
+        facts: dict[str, str],
+        key: Ed25519PrivateKey,
+        *,
+        wish: str | None = None,
     ) -> Enrolled:
-        """Make a server of an agent that holds `token`; `key` is the collector's.
+        """Make a server of an agent that holds `token`; `key` is the collector's, `wish` how the agent wants to be called.
 
         Raises BadKey, BadSignature, EnrolmentTokenInvalid, EnrolmentTokenUsed or EnrolmentTokenExpired.
         """
@@ -143,7 +150,7 @@ class Servers:
             if record is None:
                 raise EnrolmentTokenInvalid
             check_token(expires_at=record.expires_at, used_at=record.used_at, now=now)
-            name = name_of(record.name, facts.get(HOSTNAME), str(agent_id))
+            name = name_of(record.name, wish, facts.get(HOSTNAME), str(agent_id))
             await queries.insert_server(agent_id, name, public_key, facts, now)
             if not await queries.claim_token(record.id, agent_id, now):
                 raise EnrolmentTokenUsed
