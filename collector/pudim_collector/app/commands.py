@@ -67,11 +67,16 @@ def admin() -> None:
 
 @admin.command("setup-link")
 @_DATA_DIR
-def setup_link(data_dir: Path | None) -> None:
-    """Print a new one-time link that creates the owner's account, if there is none yet."""
+@_HOST
+@_PORT
+def setup_link(data_dir: Path | None, host: str | None, port: int | None) -> None:
+    """Print a new one-time link that creates the owner's account, if there is none yet.
+
+    Address and port are those that Pudim is started with; they stand in the link.
+    """
     from pudim_collector.app.process import new_setup_link
 
-    link = _run(new_setup_link(_settings(data_dir, None, None)))
+    link = _run(new_setup_link(_settings(data_dir, host, port)))
     if link is None:
         click.echo("There is an owner already.", err=True)
         sys.exit(1)

@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 
 registry = CollectorRegistry(auto_describe=True)
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4"  # the web framework says the charset
 _NAME = re.compile(r"pudim_[a-z0-9_]+")
 
 
