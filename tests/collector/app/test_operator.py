@@ -11,7 +11,7 @@ from tests.collector.app.site import Site
 async def test_the_setup_link_leads_to_where_pudim_listens(empty_database: str, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pudim.cli", "admin", "setup-link"),
-        *("--data-dir", str(tmp_path), "--host", "0.0.0.0", "--port", "9000"),
+        *("--data-dir", str(tmp_path), "--host", "::", "--port", "9000"),
         env=os.environ | {"PUDIM_DATABASE_URL": empty_database},
         stdout=asyncio.subprocess.PIPE,
     )
