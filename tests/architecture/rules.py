@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -131,6 +132,34 @@ def _empty_names(module: Module) -> Iterator[int]:
             yield node.lineno
 
 
+_FEATURES = "pudim_collector.features."
+_OPEN_TO_OTHERS = ("service", "events")
+
+
+def _other_features_insides(module: Module) -> Iterator[int]:
+    own = module.path.removeprefix(FEATURES).partition("/")[0]
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_FEATURES):
+            feature, _, inside = (node.module or "").removeprefix(_FEATURES).partition(".")
+            if feature != own and inside not in _OPEN_TO_OTHERS:
+                yield node.lineno
+
+
+def _impure(module: Module) -> Iterator[int]:
+    own = f"{_FEATURES}{module.path.removeprefix(FEATURES).partition('/')[0]}."
+    if PurePosixPath(module.path).name != "rules.py":
+        return
+    for node in ast.walk(module.tree):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.Import):
+            names = [one.name for one in node.names]
+        for name in names:
+            top = name.partition(".")[0]
+            if top not in sys.stdlib_module_names and top != "pudim" and not name.startswith(own):
+                yield node.lineno
+
+
+FEATURES = "collector/pudim_collector/features/"
 RULES = [
     Rule(
         "clock",
@@ -172,6 +201,18 @@ RULES = [
         homes=("collector/pudim_collector/infra/safe_http.py",),
     ),
     Rule(
+        "features",
+        "Ask the other feature's service, or listen to its events: its tables, schemas and rules are its own to change.",
+        _other_features_insides,
+        within=(FEATURES,),
+    ),
+    Rule(
+        "pure",
+        "Give rules.py values and `now`: it imports the standard library and pudim only, so that it can be replayed.",
+        _impure,
+        within=(FEATURES,),
+    ),
+    Rule(
         "sentence",
         "Begin the module with a docstring whose first paragraph is one sentence that says why the module exists.",
         _no_sentence,
@@ -186,7 +227,6 @@ RULES = [
 ]
 
 
-FEATURES = "collector/pudim_collector/features/"
 _FEATURE_FILE = re.compile(
     r"(__init__|rules|service|queries|tables|piccolo_app|schemas|routes|pages|jobs|events)\.py"
     r"|piccolo_migrations/\w+\.(py|sql)"

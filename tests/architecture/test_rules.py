@@ -54,6 +54,8 @@ def test_an_exception_is_still_needed(name: str, path: str) -> None:
         ("outbound", "from urllib import request"),
         ("outbound", "import urllib.request"),
         ("outbound", "def late():\n    from http.client import HTTPConnection"),
+        ("features", "from pudim_collector.features.servers.schemas import Server"),
+        ("features", "from pudim_collector.features.servers import queries"),
         ("sentence", "import os"),
         ("sentence", '"""Settings"""'),
         ("sentence", ""),
@@ -77,12 +79,22 @@ def test_a_convention_can_fail(name: str, text: str) -> None:
         ),
         ("shell", "import subprocess\nsubprocess.run(['ls', name], shell=False)"),
         ("outbound", "from urllib.parse import urlsplit\nfrom http import HTTPStatus"),
+        ("features", "from pudim_collector.features.servers.service import Servers"),
+        ("features", "from pudim_collector.features.metrics.schemas import LatestSample"),
         ("sentence", '"""Reads settings from the environment, once."""'),
         ("names", "class Supervisor: ..."),
     ],
 )
 def test_what_a_convention_allows(name: str, text: str) -> None:
     assert not BY_NAME[name].offences(Module(COLLECTOR, text))
+
+
+@pytest.mark.parametrize("text", ["import numpy", "from pudim_collector.kernel.clock import Clock"])
+def test_an_impure_rule_is_noticed(text: str) -> None:
+    rule = BY_NAME["pure"]
+    assert rule.offences(Module("collector/pudim_collector/features/metrics/rules.py", text))
+    assert not rule.offences(Module("collector/pudim_collector/features/metrics/service.py", text))
+    assert not rule.offences(Module("collector/pudim_collector/features/metrics/rules.py", "import math"))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from pudim_collector.features.metrics.rules import Place, parse_place
 from pudim_collector.features.metrics.schemas import LatestSample
 from pudim_collector.features.metrics.service import Metrics
-from pudim_collector.features.servers.schemas import Server
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.pages import render
@@ -40,8 +39,8 @@ class MetricPages(Controller):
         return render(
             request,
             "metrics/server.html",
-            title=view.record.name,
-            server=msgspec.to_builtins(Server.of(view)),
+            title=view.name,
+            server=msgspec.to_builtins(view),
             latest=msgspec.to_builtins(latest),
         )
 

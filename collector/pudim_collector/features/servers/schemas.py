@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct
 
 from pudim_collector.features.servers.rules import ServerState
@@ -33,20 +34,7 @@ class Server(Struct):
 
     @classmethod
     def of(cls, view: ServerView) -> Server:
-        record = view.record
-        return cls(
-            record.id,
-            record.name,
-            view.state,
-            view.last_seen_at,
-            record.enrolled_at,
-            record.agent_version,
-            record.facts.get("os.description"),
-            record.facts.get("host.arch"),
-            view.cpu,
-            view.memory,
-            view.disk,
-        )
+        return msgspec.convert(view, cls, from_attributes=True)
 
 
 class ServerPage(Struct):

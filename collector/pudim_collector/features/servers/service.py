@@ -6,7 +6,7 @@ import asyncio
 import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from shlex import quote
@@ -42,6 +42,8 @@ CPU = "system.cpu.utilization"
 MEMORY = "system.memory.utilization"
 DISK = "system.filesystem.utilization"
 HOSTNAME = "host.name"
+SYSTEM = "os.description"
+ARCHITECTURE = "host.arch"
 _QUIET = 5.0
 
 
@@ -56,9 +58,14 @@ class NoSuchServer(PudimError):
 class ServerView:
     """A server with what is known of it now; fractions are None when no recent figure exists."""
 
-    record: ServerRecord
+    id: UUID
+    name: str
     state: ServerState
     last_seen_at: datetime | None
+    enrolled_at: datetime
+    agent_version: str | None
+    os: str | None
+    architecture: str | None
     cpu: float | None = None
     memory: float | None = None
     disk: float | None = None
@@ -206,9 +213,19 @@ class Invitations:
 
 def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:
     found = state(seen, revoked=record.revoked_at is not None, now=now)
+    view = ServerView(
+        record.id,
+        record.name,
+        found,
+        seen,
+        record.enrolled_at,
+        record.agent_version,
+        record.facts.get(SYSTEM),
+        record.facts.get(ARCHITECTURE),
+    )
     if found is not ServerState.LIVE:
-        return ServerView(record, found, seen)
-    return ServerView(record, found, seen, _total(own, CPU), _total(own, MEMORY), _fullest(own, DISK))
+        return view
+    return replace(view, cpu=_total(own, CPU), memory=_total(own, MEMORY), disk=_fullest(own, DISK))
 
 
 def _total(samples: Sequence[Latest], metric: str) -> float | None:
