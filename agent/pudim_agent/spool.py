@@ -97,9 +97,9 @@ class Spool:
         stored = Stored(self._seq, time_ms, tuple(one.hash for one in sources), blocks)
         self._expire(time_ms)
         if not self._try(stored, sources):
-            self._seal()
-            if not self._try(stored, sources):  # a fresh segment, in memory if need be
-                self.lost += 1
+            # Not in another file: a nearly full disk takes each file's first bytes and then no batch.
+            self._begin(Segment.create(MemoryMedium(), self.boot_id))
+            self._try(stored, sources)
         self._shrink()
         return self._seq
 
@@ -109,6 +109,8 @@ class Spool:
             segment.append(stored, sources)
         except OSError as error:
             self._fell_back(error)
+            if not segment.last:
+                self._drop(segment)
             return False
         return True
 
@@ -118,10 +120,13 @@ class Spool:
             full = _MEMORY_SEGMENT_BYTES if active.in_memory else self._segment_bytes
             if active.size < full:
                 return active
-            self._seal()
-        self._active = self._fresh_segment()
-        self._segments.append(self._active)
-        return self._active
+        return self._begin(self._fresh_segment())
+
+    def _begin(self, segment: Segment) -> Segment:
+        self._seal()
+        self._active = segment
+        self._segments.append(segment)
+        return segment
 
     def _fresh_segment(self) -> Segment:
         if self._lock is not None:

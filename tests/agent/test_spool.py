@@ -249,12 +249,12 @@ def test_a_file_that_is_damaged_while_the_agent_runs_costs_only_its_batches(
 class FullDisk:
     """Stands before the real files and says no, as a full filesystem does."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, spare: int = 0) -> None:
         self.full = True
         append = FileMedium.append
 
         def refuse(medium: FileMedium, offset: int, content: bytes) -> None:
-            if self.full:
+            if self.full and len(content) > spare:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             append(medium, offset, content)
 
@@ -275,6 +275,18 @@ def test_a_full_disk_goes_on_in_memory_and_comes_back(
     assert spool.lost == 0
     files = sorted((tmp_path / "spool").glob("*.spool"))
     assert sum(one.stat().st_size for one in files) > 10_000
+
+
+def test_a_nearly_full_disk_that_takes_a_file_and_no_batch(
+    open_spool: OpenSpool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = open_spool()
+    fill(spool, 2)
+    FullDisk(monkeypatch, spare=50)
+    fill(spool, 2000, start=3)
+    assert seqs(spool) == list(range(1, 2003))
+    assert spool.lost == 0
+    assert len(list((tmp_path / "spool").glob("*.spool"))) == 1
 
 
 def test_memory_is_bounded_too(open_spool: OpenSpool, monkeypatch: pytest.MonkeyPatch) -> None:
