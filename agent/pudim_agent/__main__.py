@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     try:
         _run(Path(rest[1]) if rest else None, with_parent=with_parent)
     except PudimError as error:
-        logging.exception("%s: %s%s", error.code, error.detail, f"\n{error.hint}" if error.hint else "")  # noqa: LOG015
+        print(f"{error.code}: {error.detail}\n{error.hint}".strip(), file=sys.stderr)  # noqa: T201 - for a person, who needs no traceback
         return 1
     return 0
 

@@ -104,7 +104,7 @@ async def test_a_live_sample_is_drawn_within_100_ms(page: Page, collector: FakeC
     await page.goto("/servers/1?range=15m")
     await page.get_by_role("button", name="Busy").first.click()
     await wait_until_drawn(page)
-    await expect(page.locator("[data-part=live-text]")).to_have_text("Live")
+    await expect(page.locator("[data-part=live-text]")).to_have_text("Following")
     collector.push("layout", LAYOUT)
     collector.push("frame", {"source": 1, "time": time.time() + 1, "values": [0.77]})
     await expect(page.locator(".chart-figure", has_text="77 %")).to_be_visible()
@@ -114,7 +114,7 @@ async def test_a_live_sample_is_drawn_within_100_ms(page: Page, collector: FakeC
 
 async def test_a_missing_live_value_is_unknown_not_zero(page: Page, collector: FakeCollector) -> None:
     await page.goto("/servers/1?range=15m")
-    await expect(page.locator("[data-part=live-text]")).to_have_text("Live")
+    await expect(page.locator("[data-part=live-text]")).to_have_text("Following")
     await wait_until_drawn(page)
     collector.push("layout", LAYOUT)
     collector.push("frame", {"source": 1, "time": time.time(), "values": [None]})
@@ -149,7 +149,7 @@ async def test_dragging_zooms_every_chart_and_escape_comes_back(page: Page, coll
     assert len(metrics(collector.asked)) >= 3
     assert len({(query["from"][0], query["to"][0]) for query in collector.asked}) == 1
     await page.keyboard.press("Escape")
-    await expect(page.locator("[data-part=live-text]")).to_have_text("Live")
+    await expect(page.locator("[data-part=live-text]")).to_have_text("Following")
     assert page.url.endswith("?range=1h")
     await page.go_back()
     assert "from=" in page.url

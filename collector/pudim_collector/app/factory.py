@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from litestar import Litestar
 
 from pudim_collector.app.features import FEATURES
-from pudim_collector.app.health import healthz, metrics, readyz
+from pudim_collector.app.health import healthz, healthz_head, metrics, readyz
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.servers.service import Changes, Invitations
 from pudim_collector.infra.edge import build_app
@@ -22,7 +22,7 @@ def web_application(runtime: Runtime) -> Litestar:
         FEATURES,
         runtime.accounts,
         settings=EdgeSettings(own_hosts=own),
-        route_handlers=[healthz, readyz, metrics],
+        route_handlers=[healthz, healthz_head, readyz, metrics],
         dependencies={
             "accounts": runtime.accounts,
             "servers": runtime.servers,

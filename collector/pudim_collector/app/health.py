@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import psycopg
-from litestar import Response, get
+from litestar import Response, get, head
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from msgspec import Struct
@@ -41,6 +41,11 @@ class Ready(Struct):
 async def healthz() -> Alive:
     """This process answers."""
     return Alive("alive")
+
+
+@head("/healthz", opt=_OPERATORS, include_in_schema=False)
+async def healthz_head() -> None:
+    """The same for tools that ask for the status alone."""
 
 
 @get(

@@ -28,13 +28,23 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
     """The process' database: the one of PUDIM_DATABASE_URL, else the embedded one, started and ended here."""
     embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
     try:
-        conninfo = await asyncio.to_thread(embedded.start) if embedded else settings.database_url or ""
+        conninfo = await _started(embedded) if embedded else settings.database_url or ""
         await database.open(conninfo, max_size=POOL_SIZE)
         yield
     finally:
         await database.close()
         if embedded:
             await asyncio.to_thread(embedded.stop)
+
+
+async def _started(embedded: EmbeddedPostgres) -> str:
+    """A start that is cancelled is waited for: else its server would be launched after it was stopped."""
+    starting = asyncio.ensure_future(asyncio.to_thread(embedded.start))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting])
+        raise
 
 
 async def migrate_database() -> list[Applied]:

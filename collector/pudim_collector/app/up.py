@@ -29,8 +29,9 @@ class Access(msgspec.Struct):
 
 
 async def up(settings: Settings, *, browser: bool) -> None:
+    earlier = take_access(settings.data_dir / ACCESS_FILE)
     async with collector(settings) as (runtime, server):
-        access = await _access(runtime)
+        access = await _access(runtime, earlier)
         if LocalAgent.installed():
             agent = LocalAgent(runtime, settings.data_dir / "agent")
             runtime.supervisor.start("agent on this host", agent.run)
@@ -39,14 +40,8 @@ async def up(settings: Settings, *, browser: bool) -> None:
         click.echo("Stopping; everything is kept.")
 
 
-async def _access(runtime: Runtime) -> Access:
-    """An earlier start's token is kept while it works, so that scripts that hold it go on.
-
-    The file itself is gone until the page is served, so that its being there means something.
-    """
-    path = runtime.settings.data_dir / ACCESS_FILE
-    earlier = read_access(path)
-    path.unlink(missing_ok=True)
+async def _access(runtime: Runtime, earlier: Access | None) -> Access:
+    """An earlier start's token is kept while it works, so that scripts that hold it go on."""
     token = await runtime.accounts.local_access_token(earlier.api_token if earlier else None)
     setup = await runtime.accounts.ensure_setup_link()
     url = runtime.settings.url
@@ -78,8 +73,11 @@ def write_access(path: Path, access: Access) -> None:
     draft.rename(path)
 
 
-def read_access(path: Path) -> Access | None:
+def take_access(path: Path) -> Access | None:
+    """An earlier start's; the file is gone until the page is served, so that its being there means something."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Access)
-    except (FileNotFoundError, UnicodeDecodeError, msgspec.DecodeError):
-        return None
+        found = msgspec.json.decode(path.read_bytes(), type=Access)
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    path.unlink(missing_ok=True)
+    return found

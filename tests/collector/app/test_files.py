@@ -11,7 +11,7 @@ import pytest
 from pudim.wire.keys import BadKey, private_bytes
 from pudim_collector.app.keys import FILE_NAME, collector_key
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.app.up import ACCESS_FILE, Access, _access, read_access, write_access
+from pudim_collector.app.up import ACCESS_FILE, Access, _access, take_access, write_access
 
 MAKE_KEY = """
 import sys
@@ -87,30 +87,28 @@ def test_the_access_file_is_private_whatever_lay_there(tmp_path: Path) -> None:
         open_file.chmod(0o666)
     write_access(path, ACCESS)
     assert mode(path) == 0o600
-    assert read_access(path) == ACCESS
     assert [one.name for one in tmp_path.iterdir()] == [ACCESS_FILE]
+    assert take_access(path) == ACCESS
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"url":1}', b"\xff", b'{"url":"\xff"}', b"[" * 5000])
 def test_an_access_file_that_makes_no_sense_is_none(tmp_path: Path, text: bytes) -> None:
     (tmp_path / ACCESS_FILE).write_bytes(text)
-    assert read_access(tmp_path / ACCESS_FILE) is None
+    assert take_access(tmp_path / ACCESS_FILE) is None
+    assert take_access(tmp_path / ACCESS_FILE) is None
 
 
 async def test_the_token_is_kept_over_restarts_while_it_works(runtime: Runtime) -> None:
-    path = runtime.settings.data_dir / ACCESS_FILE
-    first = await _access(runtime)
+    first = await _access(runtime, None)
     assert first.setup_url
     assert first.setup_url.startswith(f"{runtime.settings.url}/setup/")
-    write_access(path, first)
-    second = await _access(runtime)
-    assert not path.exists()
+    second = await _access(runtime, first)
     assert second.api_token == first.api_token
     assert second.setup_url != first.setup_url
     principal = await runtime.accounts.by_token(first.api_token)
     assert principal
     await runtime.accounts.revoke_token(principal, principal.id)
-    write_access(path, second)
-    third = await _access(runtime)
+    third = await _access(runtime, second)
     assert third.api_token != first.api_token
     assert await runtime.accounts.by_token(third.api_token)

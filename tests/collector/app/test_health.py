@@ -23,6 +23,7 @@ async def test_all_is_well(site: Site) -> None:
     async with site.client(token="") as client:
         alive = await client.get("/healthz")
         assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+        assert (await client.head("/healthz")).status_code == 200
         ready = await client.get("/readyz")
         assert ready.status_code == 200
         assert ready.json() == {

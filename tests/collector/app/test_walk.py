@@ -24,6 +24,7 @@ STRANGER = str(UUID(int=7))
 PUBLIC = {
     "GET /": "leads to the servers",
     "GET /healthz": "for operators' tools",
+    "HEAD /healthz": "for operators' tools",
     "GET /readyz": "for operators' tools",
     "GET /metrics": "for operators' tools",
     "GET /setup/{link}": "the link is the secret",

@@ -101,8 +101,8 @@ async def test_a_new_watch_begins_after_what_the_page_shows_whatever_the_agents_
 async def test_only_some_minutes_are_made_up_for(site: Site) -> None:
     agent, now = await site.enrol(), now_ms()
     async with agent:
-        await store(agent, 1, [figures(now - 301_000, 0.1)], HOST)
-        await store(agent, 2, [figures(now - 290_000, 0.2)])
+        await store(agent, 1, [figures(now - 330_000, 0.1)], HOST)
+        await store(agent, 2, [figures(now - 270_000, 0.2)])
         async with site.events(path(agent), **{"last-event-id": f"{now - 900_000}-1"}) as events:
             assert [summary(event) for event in await events.take(2)] == [("host", 5), host(0.2)]
 

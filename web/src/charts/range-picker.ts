@@ -51,7 +51,7 @@ class RangePicker extends HTMLElement {
     button.hidden = false;
     button.setAttribute("aria-pressed", String(page.moving));
     button.dataset["connected"] = String(connected);
-    words.textContent = !page.moving ? "Paused" : connected ? "Live" : "Connecting";
+    words.textContent = !page.moving ? "Paused" : connected ? "Following" : "Connecting";
   }
 }
 
