@@ -43,7 +43,7 @@ async def _started(embedded: EmbeddedPostgres) -> str:
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await asyncio.wait([starting])
+        await asyncio.gather(starting, return_exceptions=True)
         raise
 
 
