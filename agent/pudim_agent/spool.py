@@ -13,7 +13,7 @@ import logging
 import os
 import struct
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -55,9 +55,9 @@ class Entry(NamedTuple):
     blocks: bytes
     segment: Segment
 
-    def declarations(self, known: Iterable[bytes]) -> list[Source]:
+    def declarations(self, known: Container[bytes]) -> list[Source]:
         """The sources that are not among `known`. Raises OSError or DamagedRecord."""
-        return [self.segment.source(one) for one in self.sources if one not in set(known)]
+        return [self.segment.source(one) for one in self.sources if one not in known]
 
 
 class Spool:
