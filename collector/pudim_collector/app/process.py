@@ -39,7 +39,7 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
 
 async def _started(embedded: EmbeddedPostgres) -> str:
     """A start that is cancelled is waited for: else its server would be launched after it was stopped."""
-    starting = asyncio.ensure_future(asyncio.to_thread(embedded.start))
+    starting = asyncio.get_running_loop().run_in_executor(None, embedded.start)
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
