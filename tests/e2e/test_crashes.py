@@ -62,7 +62,15 @@ def test_the_agent_is_killed_while_the_collector_is_away(pudim: RunningPudim, tm
         left_behind.append(agent.written())
         agent.start()
         wait_for(lambda: len(stored.ledger()) == 3 and drained(agent, stored))
-    every_tick_once(stored, restarts=2)
+        with stored.held():  # both, between the arrival of batches and their commit
+            time.sleep(0.5)
+            agent.kill()
+            pudim.kill()
+        left_behind.append(agent.written())
+        pudim.start()
+        agent.start()
+        wait_for(lambda: len(stored.ledger()) == 4 and drained(agent, stored))
+    every_tick_once(stored, restarts=3)
     for boot_id, newest in left_behind:
         assert stored.ledger()[boot_id] == (newest, 0), "what the agent had written down is missing"
 
