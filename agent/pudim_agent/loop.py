@@ -77,7 +77,9 @@ class Agent:
             self._spool.new_boot()
         started = self._clock.now().monotonic
         self._update_vitals()
-        self._spool.append(self._assembly.frames(tick), tick.time_ms)
+        frames = self._assembly.frames(tick)
+        if frames:  # with every sampler off there is nothing to say
+            self._spool.append(frames, tick.time_ms)
         self._host.vitals.sample_seconds = self._clock.now().monotonic - started
         self._stream.wake()
 

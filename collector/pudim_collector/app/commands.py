@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -98,15 +100,26 @@ def _settings(data_dir: Path | None, host: str | None, port: int | None) -> Sett
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; a named error is told without a traceback, with what to do about it."""
+    import psycopg
     import uvloop
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return uvloop.run(work)
+        return uvloop.run(_ended_by_sigterm(work))
     except PudimError as error:
         raise click.ClickException(_plain(error)) from error
-    except KeyboardInterrupt:
+    except psycopg.Error as error:
+        raise click.ClickException(f"The database says: {error}") from error
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return None
+
+
+async def _ended_by_sigterm(work: Coroutine[Any, Any, Any]) -> Any:
+    """As Ctrl-C ends it: what was started is stopped, also before anything is served."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def _plain(error: PudimError) -> str:

@@ -145,6 +145,11 @@ class Writer:
                     _steps(batches),
                     _announcement(batches),
                 )
+            except (psycopg.DataError, psycopg.IntegrityError):
+                if len({id(batch.receiver) for batch in batches}) == 1:
+                    raise
+                await self._commit_apart(batches)
+                return
             except LedgerConflict as conflict:
                 counters.commits.labels("conflict").inc()
                 beaten = [batch for batch in batches if batch.boot.ledger_id in conflict.ledger_ids]
@@ -154,6 +159,19 @@ class Writer:
                 _count(batches)
                 self._acknowledge(batches)
                 return
+
+    async def _commit_apart(self, batches: Iterable[Accepted]) -> None:
+        """Each session's batches on their own: what the database refuses of one must not hold up the others."""
+        by_receiver: dict[int, list[Accepted]] = {}
+        for batch in batches:
+            by_receiver.setdefault(id(batch.receiver), []).append(batch)
+        for own in by_receiver.values():
+            try:
+                await self._commit(own)
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                log.error("the database refuses batches of server %s: %s", own[0].receiver.server_id, error)  # noqa: TRY400
+                counters.commits.labels("refused").inc()
+                self._fail(own, StoreUnavailable())
 
     @staticmethod
     def _acknowledge(batches: Iterable[Accepted]) -> None:

@@ -161,6 +161,25 @@ async def test_a_commit_that_fails_in_an_unforeseen_way_is_not_passed_over(link:
         assert await fetch(connection, "SELECT last_seq FROM ledger") == [(0,)]
 
 
+async def test_what_the_database_refuses_of_one_holds_up_nobody_else(link: Link) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "ALTER TABLE frames ADD CONSTRAINT short CHECK (array_length(values, 1) < 2)"
+        )
+    receivers = [Waiting() for _ in range(5)]
+    for number, receiver in enumerate(receivers):
+        boot = await opened(link, receiver)
+        time = (START + 10_000).to_bytes(8, "little")
+        width = 2 if number == 3 else 1
+        frames = [SourceFrames(number + 1, width, time, bytes(8 * width))]
+        link.writer.add(Accepted(receiver, boot, 0, 1, 0, frames, 8))
+    async with asyncio.timeout(PATIENCE):
+        await link.writer.settle()
+    assert [receiver.heard for receiver in receivers] == [[1], [1], [1], [], [1]]
+    assert [len(receiver.refusals) for receiver in receivers] == [0, 0, 0, 1, 0]
+    assert len(await link.frames()) == 4
+
+
 async def test_two_connections_that_hold_one_boot_do_not_store_it_twice(link: Link) -> None:
     receivers = [Waiting(), Waiting()]
     boots = [await opened(link, receivers[0]) for _ in receivers]

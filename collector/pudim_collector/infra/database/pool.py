@@ -23,6 +23,13 @@ Connection: TypeAlias = AsyncConnection[TupleRow]
 T = TypeVar("T")
 
 _PATIENCE = 30.0
+# A peer that vanished without a word is noticed within a minute; unix sockets ignore these.
+_LIVENESS: dict[str, Any] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 45_000,
+}
 _LIFETIME = 3600.0
 
 # JSON comes as text: Piccolo expects it so, and msgspec decodes it into types anyway.
@@ -51,7 +58,7 @@ async def connect(conninfo: str, settings: SessionSettings) -> Connection:
     """One connection outside of the pool, of the same kind, for LISTEN, advisory locks and migrations."""
     try:
         connection: Connection = await AsyncConnection.connect(
-            conninfo, autocommit=True, cursor_factory=AsyncRawCursor, context=_Adapting()
+            conninfo, autocommit=True, cursor_factory=AsyncRawCursor, context=_Adapting(), **_LIVENESS
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnreachableError(str(error)) from error
@@ -76,7 +83,12 @@ class Pool:
     def __init__(self, conninfo: str, *, min_size: int, max_size: int, settings: SessionSettings) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
-            kwargs={"autocommit": True, "cursor_factory": AsyncRawCursor, "context": _Adapting()},
+            kwargs={
+                "autocommit": True,
+                "cursor_factory": AsyncRawCursor,
+                "context": _Adapting(),
+                **_LIVENESS,
+            },
             min_size=min_size,
             max_size=max_size,
             configure=settings.apply,
