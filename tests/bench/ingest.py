@@ -195,7 +195,7 @@ def main() -> None:
     for name, figure in figures.items():
         print(f"{name:36} {figure:>14,}")
     for name, run in runs.items():
-        print(f"{name}: " + ", ".join(f"{key} {value:,.3f}" for key, value in asdict(run).items()))
+        print(f"{name}: " + ", ".join(f"{key} {round(value, 3):,}" for key, value in asdict(run).items()))
 
 
 if __name__ == "__main__":
