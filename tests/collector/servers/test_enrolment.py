@@ -1,6 +1,7 @@
 """How agents become known: once a token, by their own key, under a name; everybody else is refused by name."""
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ import pytest
 
 from pudim.wire import enrolment, keys
 from pudim_collector.features.servers.rules import ENROLMENT_TOKEN_LIFE
+from pudim_collector.infra.telemetry import registry
 from pudim_collector.kernel.clock import ManualClock
 from tests.collector.app.site import COLLECTOR_KEY, Site, enrol
 
@@ -28,6 +30,38 @@ async def refused(site: Site, shown: str, /, **changed: Any) -> tuple[int, str]:
         answer, _ = await enrol(client, shown, **changed)
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["code"]
+
+
+def counted(outcome: str) -> float:
+    return registry.get_sample_value("pudim_enrolments_total", {"outcome": outcome}) or 0.0
+
+
+async def test_each_outcome_is_counted_and_logged_without_its_token(
+    site: Site, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes = (
+        "enrolled",
+        "enrolment_token_used",
+        "enrolment_token_expired",
+        "enrolment_token_invalid",
+        "bad_signature",
+    )
+    before = {outcome: counted(outcome) for outcome in outcomes}
+    used, expired = await token(site), await token(site)
+    with caplog.at_level(logging.WARNING):
+        async with site.client(token="") as client:
+            await enrol(client, used)
+        await refused(site, used)
+        clock.advance(ENROLMENT_TOKEN_LIFE)
+        await refused(site, expired)
+        await refused(site, "pud_enr_invented")
+        await refused(site, expired, proof=keys.to_text(bytes(64)))
+    assert {outcome: counted(outcome) - before[outcome] for outcome in outcomes} == dict.fromkeys(
+        outcomes, 1.0
+    )
+    for secret in (used, expired, "invented"):
+        assert secret not in caplog.text
+    assert len(await names(site)) == 1
 
 
 async def test_a_token_tells_all_that_a_host_needs(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -30,6 +31,7 @@ from pudim_collector.features.servers.rules import (
 )
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import database
+from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 from pudim_collector.series.reading import Latest, Reader
@@ -38,6 +40,8 @@ COMMITTED = "pudim_committed"
 """The channel on which ingest announces the servers whose frames were stored."""
 REVOKED = "pudim_revoked"
 """The channel on which a revoked server is announced, so that whoever holds its agent's session ends it."""
+enrolments = counter("pudim_enrolments_total", "Agents enrolled or refused, by outcome.", ["outcome"])
+log = logging.getLogger(__name__)
 CPU = "system.cpu.utilization"
 MEMORY = "system.memory.utilization"
 DISK = "system.filesystem.utilization"
@@ -149,6 +153,24 @@ class Servers:
 
         Raises BadKey, BadSignature, EnrolmentTokenInvalid, EnrolmentTokenUsed or EnrolmentTokenExpired.
         """
+        try:
+            enrolled = await self._enrol(token, public_key, proof, facts, key, wish)
+        except PudimError as refusal:
+            enrolments.labels(refusal.code).inc()
+            log.warning("refused an enrolment: %s", refusal.code)
+            raise
+        enrolments.labels("enrolled").inc()
+        return enrolled
+
+    async def _enrol(  # noqa: PLR0917 - as `enrol`
+        self,
+        token: str,
+        public_key: bytes,
+        proof: bytes,
+        facts: dict[str, str],
+        key: Ed25519PrivateKey,
+        wish: str | None,
+    ) -> Enrolled:
         agent = public_from_bytes(public_key)
         enrolment.verify_request(token, agent, key.public_key(), proof)
         now, agent_id = self._clock.now(), new_id()
