@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
 
 from litestar.types import ControllerRouterHandler
 
@@ -26,15 +24,6 @@ class NavigationEntry:
 
 
 @dataclass(frozen=True)
-class PeriodicJob:
-    """`run` gets the assembled feature; the composition root gives it to the scheduler."""
-
-    name: str
-    every: timedelta
-    run: Callable[[Any], Awaitable[None]]
-
-
-@dataclass(frozen=True)
 class Feature:
     """`permissions` maps the names this feature declares to what they allow, in words for people."""
 
@@ -43,5 +32,3 @@ class Feature:
     permissions: Mapping[str, str] = field(default_factory=dict)
     navigation: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None
-    jobs: Sequence[PeriodicJob] = ()
-    listeners: Mapping[type, Callable[..., Awaitable[None]]] = field(default_factory=dict)

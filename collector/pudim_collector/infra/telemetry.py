@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,18 +12,11 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.core import Metric
 
 registry = CollectorRegistry(auto_describe=True)
 
 CONTENT_TYPE = "text/plain; version=0.0.4"  # the web framework says the charset
 _NAME = re.compile(r"pudim_[a-z0-9_]+")
-
-
-class Collector(Protocol):
-    """Figures that are read when asked for, such as a pool's."""
-
-    def collect(self) -> Iterable[Metric]: ...
 
 
 def counter(name: str, help_text: str, labels: Sequence[str] = ()) -> Counter:
