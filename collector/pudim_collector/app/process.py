@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import uvicorn
 
@@ -35,6 +36,16 @@ async def open_database(settings: Settings) -> AsyncIterator[None]:
         await database.close()
         if embedded:
             await asyncio.to_thread(embedded.stop)
+
+
+@asynccontextmanager
+async def shared_database(settings: Settings) -> AsyncIterator[None]:
+    """As `open_database`, but where Pudim runs on this data folder, its database is used and left running."""
+    if settings.database_url is None:
+        running = EmbeddedPostgres(settings.data_dir / "postgres").running_conninfo()
+        settings = replace(settings, database_url=running)
+    async with open_database(settings):
+        yield
 
 
 async def _started(embedded: EmbeddedPostgres) -> str:

@@ -66,6 +66,16 @@ def test_a_second_one_on_the_same_folder_is_refused(folder: Path) -> None:
         assert ask(server.conninfo, "SELECT 1") == 1
 
 
+def test_a_command_joins_the_server_that_runs(folder: Path) -> None:
+    command = EmbeddedPostgres(folder, fsync=False)
+    assert command.running_conninfo() is None
+    with EmbeddedPostgres(folder, fsync=False) as server:
+        found = command.running_conninfo()
+        assert found == server.conninfo
+        assert ask(found, "SELECT current_database()") == "pudim"
+    assert command.running_conninfo() is None
+
+
 START_AND_WAIT = """
 import sys, time, pathlib
 from pudim_collector.infra.database.embedded import EmbeddedPostgres

@@ -107,6 +107,13 @@ class EmbeddedPostgres:
             raise
         return self.conninfo
 
+    def running_conninfo(self) -> str | None:
+        """The conninfo of the server that another Pudim runs on this folder now; None if there is none."""
+        lines = _lines(self.cluster / "postmaster.pid")
+        if self._postmaster(lines) is None or len(lines) < 8 or lines[7].strip() != "ready":  # noqa: PLR2004
+            return None
+        return _conninfo(Path(lines[4].strip()))
+
     def stop(self) -> None:
         """End the server (running queries are cancelled, nothing committed is lost) and release the folder."""
         process, self._process = self._process, None
@@ -214,17 +221,16 @@ class EmbeddedPostgres:
         return wanted
 
     def _connectable(self, socket_folder: Path) -> str:
-        where = {"host": str(socket_folder), "port": "5432", "user": _NAME}
         deadline = time.monotonic() + _READY_PATIENCE
         while True:
             try:
-                _ensure_database(make_conninfo("", dbname="postgres", **where))
+                _ensure_database(_conninfo(socket_folder, "postgres"))
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or not self._alive():
                     raise EmbeddedDatabaseError(f"{error}\n{self._last_words()}") from error
                 time.sleep(0.05)
             else:
-                return make_conninfo("", dbname=_NAME, **where)
+                return _conninfo(socket_folder)
 
     def _alive(self) -> bool:
         process = self._process
@@ -266,6 +272,10 @@ def _as(account: SystemAccount | None, cwd: Path) -> dict[str, Any]:
     if account is not None:
         options |= {"user": account.uid, "group": account.gid, "extra_groups": []}
     return options
+
+
+def _conninfo(socket_folder: Path, dbname: str = _NAME) -> str:
+    return make_conninfo("", host=str(socket_folder), port="5432", user=_NAME, dbname=dbname)
 
 
 def _ensure_database(conninfo: str) -> None:
