@@ -8,12 +8,9 @@ from pudim.wire.batches import Batch, Block, span
 from pudim.wire.messages import Opening
 from pudim.wire.refusals import ClockSkew, FrameTime, SequenceGap, UndeclaredSource
 from pudim_collector.series.frames import SourceFrames
-from pudim_collector.series.store import RAW_DAYS
 
 MAX_SKEW_MS = 60_000
 """A clock may be wrong by this much; frames may lie as far in the future."""
-OLDEST_MS = RAW_DAYS * 86_400_000
-"""Frames older than raw frames are kept are refused."""
 
 
 class Declared(NamedTuple):
@@ -42,17 +39,22 @@ def lost_before(batch: Batch, accepted: int) -> int:
     return lost
 
 
-def admitted_frames(batch: Batch, declared: dict[bytes, Declared], now: int) -> list[SourceFrames]:
-    """The frames to store. Raises UndeclaredSource, BadFrame or FrameTime; then nothing of the batch is stored."""
-    return [_admitted(block, declared.get(block.source), now) for block in batch.blocks]
+def admitted_frames(
+    batch: Batch, declared: dict[bytes, Declared], now: int, oldest: int
+) -> list[SourceFrames]:
+    """The frames to store; `oldest` is the time from which raw frames are kept.
+
+    Raises UndeclaredSource, BadFrame or FrameTime; then nothing of the batch is stored.
+    """
+    return [_admitted(block, declared.get(block.source), now, oldest) for block in batch.blocks]
 
 
-def _admitted(block: Block, source: Declared | None, now: int) -> SourceFrames:
+def _admitted(block: Block, source: Declared | None, now: int, oldest: int) -> SourceFrames:
     if source is None:
         raise UndeclaredSource
     first, last = span(block, source.width)
     if last > now + MAX_SKEW_MS:
         raise FrameTime(f"a frame lies {(last - now) / 1000:.0f} s in the future")
-    if first < now - OLDEST_MS:
+    if first < oldest:
         raise FrameTime(f"a frame is {(now - first) / 86_400_000:.1f} days old")
     return SourceFrames(source.source_id, source.width, block.times, block.values)

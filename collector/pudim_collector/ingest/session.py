@@ -139,6 +139,9 @@ class Session:
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
 
+    def _oldest(self) -> int:
+        return int(self._store.oldest_taken(self._clock.now()).timestamp() * 1000)
+
     async def _receive(self) -> tuple[Any, ...]:
         message = await self._socket.receive()
         if len(message) > MAX_MESSAGE_BYTES:
@@ -172,7 +175,7 @@ class Session:
             return
         try:
             lost = lost_before(batch, boot.accepted)
-            frames = admitted_frames(batch, self._declared, self._now())
+            frames = admitted_frames(batch, self._declared, self._now(), self._oldest())
         except BatchRefusal as refusal:
             self._refuse_batch(refusal, batch.boot_id, batch.seq, boot.accepted + 1)
             return

@@ -141,7 +141,7 @@ class Writer:
         while batches:
             try:
                 await self._store.commit(
-                    (frames for batch in batches for frames in batch.frames),
+                    [frames for batch in batches for frames in batch.frames],
                     _steps(batches),
                     _announcement(batches),
                 )

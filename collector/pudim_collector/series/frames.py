@@ -6,7 +6,8 @@ series have the same size, so they are one structured array: no Python runs for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ COPY_FRAMES = "COPY frames (source_id, time, values) FROM STDIN WITH (FORMAT bin
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 _FLOAT8_OID = 701
+_HOUR_MS = 3_600_000
 _POSTGRES_EPOCH_MS = 946_684_800_000
 """2000-01-01, from which PostgreSQL counts microseconds."""
 
@@ -54,6 +56,20 @@ def _empty_row(width: int) -> np.ndarray[Any, np.dtype[np.void]]:
     row["dimensions"], row["element"], row["length"], row["lower_bound"] = 1, _FLOAT8_OID, width, 1
     row["values"]["size"] = 8
     return row
+
+
+def hours_of(frames: Sequence[SourceFrames]) -> tuple[list[int], list[int]]:
+    """The sources and hours since the epoch that the frames are of, as pairs, each once."""
+    times = np.frombuffer(b"".join([one.times for one in frames]), "<i8")
+    sources = np.repeat([one.source_id for one in frames], [len(one.times) // 8 for one in frames])
+    pairs = np.unique(sources.astype(np.int64) << 32 | times // _HOUR_MS)
+    return (pairs >> 32).tolist(), (pairs & 0xFFFF_FFFF).tolist()
+
+
+def days_of(frames: Sequence[SourceFrames]) -> list[datetime]:
+    """A moment in each day (UTC) that has frames."""
+    _, hours = hours_of(frames)
+    return [datetime.fromtimestamp(day * 86_400, UTC) for day in sorted({hour // 24 for hour in hours})]
 
 
 def copy_rows(frames: Iterable[SourceFrames]) -> Iterator[bytes]:

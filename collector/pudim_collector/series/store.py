@@ -8,16 +8,24 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from psycopg import errors
+
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.layouts import Layout, Source
 from pudim_collector.infra.database import Connection, PsycopgEngine
-from pudim_collector.series.backends import Backend
+from pudim_collector.series.backends import EPOCH, TABLES, Backend
 from pudim_collector.series.backends.choice import chosen_backend
-from pudim_collector.series.frames import COPY_FRAMES, COPY_HEADER, COPY_TRAILER, SourceFrames, copy_rows
+from pudim_collector.series.frames import (
+    COPY_FRAMES,
+    COPY_HEADER,
+    COPY_TRAILER,
+    SourceFrames,
+    copy_rows,
+    days_of,
+    hours_of,
+)
 from pudim_collector.series.statements import run
 
-RAW_DAYS = 7
-"""How far back frames are taken, and so how far back partitions are made."""
 AHEAD = timedelta(days=2)
 
 
@@ -54,13 +62,20 @@ class Store:
 
     def __init__(self, database: PsycopgEngine) -> None:
         self._database = database
+        self._raw_kept, self._raw_since = timedelta(), EPOCH
         self.backend: Backend | None = None
 
     async def prepare(self, now: datetime) -> None:
         """Choose the backend and make room for frames around `now`; safe to call again, and by several processes."""
         async with self._database.transaction(), self._database.connection() as connection:
             self.backend = await chosen_backend(connection)
-            await self.backend.make_room(connection, now - timedelta(days=RAW_DAYS), now + AHEAD)
+            days, since = (await run(connection, "raw_kept"))[0]
+            self._raw_kept, self._raw_since = timedelta(days=days), since or EPOCH
+            await self._make_room(connection, self.oldest_taken(now), now + AHEAD)
+
+    def oldest_taken(self, now: datetime) -> datetime:
+        """Frames before this are refused: their raw tier is gone, and their rollups are final."""
+        return max(now - self._raw_kept, self._raw_since)
 
     async def open_boot(self, server_id: UUID, boot_id: bytes) -> Boot:
         async with self._database.connection() as connection:
@@ -79,22 +94,37 @@ class Store:
                 for source in wanted
             ]
 
-    async def commit(self, frames: Iterable[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
+    async def commit(self, frames: Sequence[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
         """Store frames and move the ledger in one transaction, then notify `pudim_committed`.
 
         Raises LedgerConflict, after which nothing is stored, and psycopg's errors, after which nothing is stored
         unless the connection was lost in the COMMIT itself; the ledger tells.
         """
+        try:
+            await self._commit(frames, steps, announcement)
+        except errors.CheckViolation:
+            # No partition holds them: nobody has made room for long, or a person dropped one.
+            async with self._database.transaction(), self._database.connection() as connection:
+                for day in days_of(frames):
+                    await self._make_room(connection, day, day)
+            await self._commit(frames, steps, announcement)
+
+    async def _commit(self, frames: Sequence[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
         async with self._database.transaction(), self._database.connection() as connection:
             async with connection.cursor() as cursor, cursor.copy(COPY_FRAMES) as copy:
                 await copy.write(COPY_HEADER)
                 for rows in copy_rows(frames):
                     await copy.write(rows)
                 await copy.write(COPY_TRAILER)
-            columns = [list(column) for column in zip(*steps, strict=True)]
-            moved = (await run(connection, "advance_ledger", *columns, announcement))[0][0]
+            columns = [[step[n] for step in steps] for n in range(len(Step._fields))]
+            moved = (await run(connection, "advance_ledger", *columns, announcement, *hours_of(frames)))[0][0]
             if len(moved or ()) != len(steps):
                 raise LedgerConflict(frozenset(step.ledger_id for step in steps) - frozenset(moved or ()))
+
+    async def _make_room(self, connection: Connection, oldest: datetime, newest: datetime) -> None:
+        if self.backend is not None:
+            for table in TABLES:
+                await self.backend.make_room(connection, table, oldest, newest)
 
 
 async def _declare_layout(connection: Connection, layout: Layout) -> int:

@@ -10,8 +10,6 @@ import pytest
 
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
-from pudim_collector.series.backends import Backend
-from pudim_collector.series.backends.partitions import days
 from pudim_collector.series.statements import fetch, run
 from pudim_collector.series.store import LedgerConflict, Step, Store
 from tests.collector.series.conftest import NOW
@@ -56,19 +54,39 @@ async def test_nothing_is_stored_where_another_writer_was_faster(store: Store) -
     assert (await store.open_boot(second, BOOT)).last_seq == 0
 
 
-async def test_frames_have_a_place_or_nothing_is_stored(store: Store, backend: Backend) -> None:
+async def test_room_is_made_where_there_is_none(store: Store) -> None:
     server = uuid4()
     (one,) = await store.declare(server, [source("a")])
     long_ago = START - 400 * 86_400
-    block = frames(one, [START, long_ago], [[1.0], [1.0]])
-    if backend.name == "hypertable":
-        await commit(store, server, [block])
-        assert len(await stored_frames()) == 2
-        return
-    with pytest.raises(psycopg.errors.CheckViolation):
-        await commit(store, server, [block])
-    assert await stored_frames() == []
-    assert (await store.open_boot(server, BOOT)).last_seq == 0
+    await commit(store, server, [frames(one, [START, long_ago], [[1.0], [1.0]])])
+    assert [time for _, time, _ in await stored_frames()] == [long_ago, START]
+    assert (await store.open_boot(server, BOOT)).last_seq == 1
+
+
+async def test_each_commit_notes_what_it_made_dirty(store: Store) -> None:
+    server = uuid4()
+    one, two = await store.declare(server, [source("a"), source("b")])
+    hour = START // 3600
+    boot = await commit(
+        store,
+        server,
+        [frames(two, [START, START + 10, START + 3600], [[1.0]] * 3), frames(one, [START - 1], [[1.0]])],
+    )
+    await commit(store, server, [], boot=boot)
+    async with database.connection() as connection:
+        noted = await fetch(connection, "SELECT sources, hours FROM dirt")
+    assert noted == [([one, two, two], [hour - 1, hour, hour + 1])]
+
+
+async def test_how_old_frames_may_be_is_set(store: Store, clock: ManualClock) -> None:
+    assert store.oldest_taken(NOW) == NOW - timedelta(days=7)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE retention SET days = 3 WHERE tier = 'raw'")
+        await store.prepare(clock.now())
+        assert store.oldest_taken(NOW) == NOW - timedelta(days=3)
+        await connection.execute("UPDATE store SET raw_since = $1", [NOW - timedelta(days=1)])
+    await store.prepare(clock.now())
+    assert store.oldest_taken(NOW) == NOW - timedelta(days=1)
 
 
 async def test_sources_are_declared_once_by_whoever_comes(store: Store) -> None:
@@ -152,9 +170,3 @@ async def test_room_is_made_ahead(store: Store, clock: ManualClock) -> None:
     boot = await commit(store, server, [frames(one, [START + 4 * 86_400], [[1.0]])])
     await commit(store, server, [frames(one, [START - 7 * 86_400], [[1.0]])], boot=boot)
     assert len(await stored_frames()) == 2
-
-
-def test_days_cover_both_ends() -> None:
-    found = days(NOW - timedelta(days=1, hours=13), NOW + timedelta(hours=12))
-    assert [day.day for day in found] == [2, 3, 4, 5]
-    assert all(day.hour == 0 and day.tzinfo is not None for day in found)

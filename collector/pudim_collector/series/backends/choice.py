@@ -23,6 +23,7 @@ async def chosen_backend(connection: Connection, preference: Sequence[Backend] =
         return await _choose(connection, preference)
     for backend in preference:
         if backend.name == rows[0][0] and await backend.offered(connection):
+            await backend.create(connection)
             return backend
     raise BackendUnavailable(f"frames are kept as {rows[0][0]}")
 

@@ -1,4 +1,4 @@
-"""Frames in a TimescaleDB hypertable: chunks are made as rows arrive."""
+"""Tables in TimescaleDB hypertables: chunks are made as rows arrive."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 from datetime import datetime
 
 from psycopg import errors
+from psycopg.sql import SQL, Identifier, Literal
 
-from pudim_collector.series.backends import BackendUnavailable, Connection
+from pudim_collector.series.backends import TABLES, BackendUnavailable, Connection, Piece, TimeTable
 from pudim_collector.series.statements import fetch
 
 log = logging.getLogger(__name__)
@@ -42,15 +43,38 @@ class Hypertable:
     async def create(self, connection: Connection) -> None:
         try:
             await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-            await connection.execute(
-                "CREATE TABLE frames (source_id integer NOT NULL, time timestamptz NOT NULL, values float8[] NOT NULL)"
-            )
-            await connection.execute(
-                "SELECT create_hypertable('frames', by_range('time', INTERVAL '1 day'), create_default_indexes => false)"
-            )
-            await connection.execute("CREATE INDEX frames_source_time ON frames (source_id, time)")
+            for table in TABLES:
+                await _create(connection, table)
         except _REFUSALS as refusal:
             raise BackendUnavailable(f"TimescaleDB: {refusal.diag.message_primary}") from refusal
 
-    async def make_room(self, connection: Connection, oldest: datetime, newest: datetime) -> None:
+    async def make_room(
+        self, connection: Connection, table: TimeTable, oldest: datetime, newest: datetime
+    ) -> None:
         """TimescaleDB makes chunks by itself."""
+
+    async def compacts(self, connection: Connection) -> bool:  # noqa: ARG002 - the port's
+        return False
+
+    async def compress(self, connection: Connection, before: datetime) -> int:  # noqa: ARG002 - the port's
+        return 0
+
+    async def pieces(self, connection: Connection) -> list[Piece]:  # noqa: ARG002 - the port's
+        return []
+
+    async def drop(self, connection: Connection, piece: Piece) -> None:
+        raise NotImplementedError
+
+    async def vacate(self, connection: Connection, before: datetime) -> int:  # noqa: ARG002 - the port's
+        return 0
+
+
+async def _create(connection: Connection, table: TimeTable) -> None:
+    name = Identifier(table.name)
+    await connection.execute(SQL("CREATE TABLE IF NOT EXISTS {} ({})").format(name, SQL(table.columns)))
+    await connection.execute(
+        SQL(
+            "SELECT create_hypertable({}, by_range({}, {}), create_default_indexes => false, if_not_exists => true)"
+        ).format(Literal(table.name), Literal(table.by), Literal(table.width))
+    )
+    await connection.execute(SQL(table.keys))

@@ -1,15 +1,27 @@
-"""Frames in native range partitions, one a UTC day, made ahead."""
+"""Tables in native range partitions, made ahead and dropped whole."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+import re
+from datetime import UTC, datetime
 
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg import errors
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from pudim_collector.series.backends import Connection
+from pudim_collector.series.backends import FRAMES, TABLES, Connection, Piece, TimeTable
+from pudim_collector.series.statements import fetch
 
-DAY = timedelta(days=1)
 OLDEST_SERVER = 140_000
+_PATIENCE = "SET LOCAL lock_timeout = '1s'"
+"""Who waits for an exclusive lock makes everybody behind wait too; a later pass tries again."""
+_PIECES = """
+SELECT parent.relname, child.relname, pg_total_relation_size(child.oid)
+FROM pg_inherits
+JOIN pg_class AS child ON child.oid = inhrelid
+JOIN pg_class AS parent ON parent.oid = inhparent
+WHERE parent.relname = ANY ($1) AND parent.relnamespace = current_schema()::regnamespace
+"""
+_NAMES = "SELECT inhrelid::regclass::name FROM pg_inherits WHERE inhparent = $1::regclass"
 
 
 class Partitions:
@@ -19,22 +31,83 @@ class Partitions:
         return connection.info.server_version >= OLDEST_SERVER
 
     async def create(self, connection: Connection) -> None:
-        await connection.execute(
-            "CREATE TABLE frames (source_id integer NOT NULL, time timestamptz NOT NULL, values float8[] NOT NULL)"
-            " PARTITION BY RANGE (time)"
-        )
-        await connection.execute("CREATE INDEX frames_source_time ON frames (source_id, time)")
+        for table in TABLES:
+            await connection.execute(_create(table))
+            await connection.execute(SQL(table.keys))
 
-    async def make_room(self, connection: Connection, oldest: datetime, newest: datetime) -> None:
-        for day in days(oldest, newest):
-            await connection.execute(
-                SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF frames FOR VALUES FROM ({}) TO ({})").format(
-                    Identifier(f"frames_{day:%Y%m%d}"), Literal(day), Literal(day + DAY)
-                )
-            )
+    async def make_room(
+        self, connection: Connection, table: TimeTable, oldest: datetime, newest: datetime
+    ) -> None:
+        there = {row[0] for row in await fetch(connection, _NAMES, [table.name])}
+        start = table.start_of(oldest)
+        while start <= newest:
+            # Making one locks the whole table for a moment, so it is asked for only where one is missing.
+            if _name(table, start) not in there:
+                await connection.execute(_create_piece(table, start))
+            start += table.width
+
+    async def compacts(self, connection: Connection) -> bool:  # noqa: ARG002 - the port's
+        return False
+
+    async def compress(self, connection: Connection, before: datetime) -> int:  # noqa: ARG002 - the port's
+        return 0
+
+    async def pieces(self, connection: Connection) -> list[Piece]:
+        by_name = {table.name: table for table in TABLES}
+        rows = await fetch(connection, _PIECES, [list(by_name)])
+        found = [_piece(by_name[parent], name, size) for parent, name, size in rows]
+        return sorted((piece for piece in found if piece), key=lambda piece: (piece.start, piece.name))
+
+    async def drop(self, connection: Connection, piece: Piece) -> None:
+        async with connection.transaction():
+            await connection.execute(_PATIENCE)
+            await connection.execute(SQL("DROP TABLE IF EXISTS {}").format(Identifier(piece.name)))
+
+    async def vacate(self, connection: Connection, before: datetime) -> int:
+        ended = [one for one in await self.pieces(connection) if one.table is FRAMES and one.end <= before]
+        return sum([await _vacated(connection, piece) for piece in ended])
 
 
-def days(oldest: datetime, newest: datetime) -> list[datetime]:
-    """Midnights (UTC) of every day from `oldest`'s to `newest`'s."""
-    first = datetime.combine(oldest.astimezone(UTC).date(), time(), UTC)
-    return [first + n * DAY for n in range((newest - first) // DAY + 1)]
+def _create(table: TimeTable) -> Composed:
+    return SQL("CREATE TABLE IF NOT EXISTS {} ({}) PARTITION BY RANGE ({})").format(
+        Identifier(table.name),
+        SQL(table.columns),
+        Identifier(table.by),
+    )
+
+
+def _name(table: TimeTable, start: datetime) -> str:
+    return f"{table.name}_{start:%Y%m%d}"
+
+
+def _create_piece(table: TimeTable, start: datetime) -> Composed:
+    return SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
+        Identifier(_name(table, start)), Identifier(table.name), Literal(start), Literal(start + table.width)
+    )
+
+
+def _piece(table: TimeTable, name: str, size: int) -> Piece | None:
+    """None for a partition that is not ours."""
+    if not re.fullmatch(rf"{table.name}_[0-9]{{8}}", name):
+        return None
+    start = datetime.strptime(name[-8:], "%Y%m%d").replace(tzinfo=UTC)
+    return Piece(table, name, start, start + table.width, size)
+
+
+async def _vacated(connection: Connection, piece: Piece) -> bool:
+    """Empty the file of a partition whose rows have all been moved; late ones may come again."""
+    table = Identifier(piece.name)
+    size = (await fetch(connection, "SELECT pg_relation_size($1::regclass)", [piece.name]))[0][0]
+    if not size:
+        return False
+    try:
+        async with connection.transaction():
+            await connection.execute(_PATIENCE)
+            await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
+            cursor = await connection.execute(SQL("SELECT FROM {} LIMIT 1").format(table))
+            if cursor.rowcount:
+                return False
+            await connection.execute(SQL("TRUNCATE {}").format(table))
+    except errors.LockNotAvailable:
+        return False
+    return True
