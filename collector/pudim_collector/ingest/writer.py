@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -52,6 +52,42 @@ class Accepted(NamedTuple):
     frames: Sequence[SourceFrames]
     size: int
 
+    @property
+    def owner(self) -> int:
+        """What comes from one owner is stored or refused together."""
+        return id(self.receiver)
+
+    @property
+    def servers(self) -> frozenset[UUID]:
+        return frozenset([self.receiver.server_id])
+
+    def fail(self, refusal: Refusal) -> None:
+        self.receiver.fail(refusal)
+
+
+class Delivery(NamedTuple):
+    """Frames that no ledger counts, as a repeated one does no harm. `done` hears None once they are stored."""
+
+    servers: frozenset[UUID]
+    frames: Sequence[SourceFrames]
+    size: int
+    done: asyncio.Future[Refusal | None]
+
+    @property
+    def owner(self) -> int:
+        return id(self.done)
+
+    def stored(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, refusal: Refusal) -> None:
+        if not self.done.done():
+            self.done.set_result(refusal)
+
+
+Waiting: TypeAlias = Accepted | Delivery
+
 
 class Writer:
     """Commits accepted batches; `run` is its loop."""
@@ -59,7 +95,7 @@ class Writer:
     def __init__(self, store: Store, *, gather_seconds: float = GATHER_SECONDS) -> None:
         self._store = store
         self._gather_seconds = gather_seconds
-        self._waiting: list[Accepted] = []
+        self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
         self._committing_bytes = 0
         self._added = self._done = 0
@@ -72,7 +108,7 @@ class Writer:
     def pending_bytes(self) -> int:
         return self._waiting_bytes + self._committing_bytes
 
-    def add(self, batch: Accepted) -> None:
+    def add(self, batch: Waiting) -> None:
         self._waiting.append(batch)
         self._added += 1
         self._waiting_bytes += batch.size
@@ -109,7 +145,7 @@ class Writer:
         except TimeoutError:
             return
 
-    def _take(self) -> list[Accepted]:
+    def _take(self) -> list[Waiting]:
         taken, self._waiting = self._waiting, []
         self._committing_bytes, self._waiting_bytes = self._waiting_bytes, 0
         self._arrived.clear()
@@ -131,13 +167,13 @@ class Writer:
         finally:
             await self._finish(batches)
 
-    async def _finish(self, batches: Sequence[Accepted]) -> None:
+    async def _finish(self, batches: Sequence[Waiting]) -> None:
         self._committing_bytes = 0
         self._done += len(batches)
         async with self._settled:
             self._settled.notify_all()
 
-    async def _commit(self, batches: list[Accepted]) -> None:
+    async def _commit(self, batches: list[Waiting]) -> None:
         while batches:
             try:
                 await self._store.commit(
@@ -146,52 +182,62 @@ class Writer:
                     _announcement(batches),
                 )
             except (psycopg.DataError, psycopg.IntegrityError):
-                if len({id(batch.receiver) for batch in batches}) == 1:
+                if len({batch.owner for batch in batches}) == 1:
                     raise
                 await self._commit_apart(batches)
                 return
             except LedgerConflict as conflict:
                 counters.commits.labels("conflict").inc()
-                beaten = [batch for batch in batches if batch.boot.ledger_id in conflict.ledger_ids]
+                beaten = [one for one in _counted(batches) if one.boot.ledger_id in conflict.ledger_ids]
                 self._fail(beaten, Superseded("these batches do not follow what is stored"))
-                batches = [batch for batch in batches if batch.boot.ledger_id not in conflict.ledger_ids]
+                gone = {id(one) for one in beaten}
+                batches = [one for one in batches if id(one) not in gone]
             else:
                 _count(batches)
                 self._acknowledge(batches)
                 return
 
-    async def _commit_apart(self, batches: Iterable[Accepted]) -> None:
-        """Each session's batches on their own: what the database refuses of one must not hold up the others."""
-        by_receiver: dict[int, list[Accepted]] = {}
+    async def _commit_apart(self, batches: Iterable[Waiting]) -> None:
+        """Each owner's batches on their own: what the database refuses of one must not hold up the others."""
+        by_owner: dict[int, list[Waiting]] = {}
         for batch in batches:
-            by_receiver.setdefault(id(batch.receiver), []).append(batch)
-        for own in by_receiver.values():
+            by_owner.setdefault(batch.owner, []).append(batch)
+        for own in by_owner.values():
             try:
                 await self._commit(own)
             except (psycopg.DataError, psycopg.IntegrityError) as error:
-                log.error("the database refuses batches of server %s: %s", own[0].receiver.server_id, error)  # noqa: TRY400
+                servers = ", ".join(map(str, own[0].servers))
+                log.error("the database refuses batches of server %s: %s", servers, error)  # noqa: TRY400
                 counters.commits.labels("refused").inc()
                 self._fail(own, StoreUnavailable())
 
     @staticmethod
-    def _acknowledge(batches: Iterable[Accepted]) -> None:
+    def _acknowledge(batches: Iterable[Waiting]) -> None:
         moved: dict[int, Accepted] = {}
         for batch in batches:
+            if isinstance(batch, Delivery):
+                batch.stored()
+                continue
             batch.boot.stored = batch.seq
             moved[batch.boot.ledger_id] = batch
         for batch in moved.values():
             batch.receiver.stored(batch.boot)
 
     @staticmethod
-    def _fail(batches: Iterable[Accepted], refusal: Refusal) -> None:
-        for receiver in {id(batch.receiver): batch.receiver for batch in batches}.values():
-            receiver.fail(refusal)
+    def _fail(batches: Iterable[Waiting], refusal: Refusal) -> None:
+        for one in {batch.owner: batch for batch in batches}.values():
+            one.fail(refusal)
 
 
-def _steps(batches: Iterable[Accepted]) -> list[Step]:
+def _counted(batches: Iterable[Waiting]) -> list[Accepted]:
+    """Those that move the ledger."""
+    return [batch for batch in batches if isinstance(batch, Accepted)]
+
+
+def _steps(batches: Iterable[Waiting]) -> list[Step]:
     """One step a boot. Raises LedgerConflict where a boot's batches do not follow each other."""
     steps: dict[int, Step] = {}
-    for batch in batches:
+    for batch in _counted(batches):
         ledger_id = batch.boot.ledger_id
         before = steps.get(ledger_id)
         if before is None:
@@ -204,15 +250,15 @@ def _steps(batches: Iterable[Accepted]) -> list[Step]:
     return sorted(steps.values())
 
 
-def _announcement(batches: Iterable[Accepted]) -> str:
-    servers = {batch.receiver.server_id for batch in batches}
+def _announcement(batches: Iterable[Waiting]) -> str:
+    servers = {server for batch in batches for server in batch.servers}
     return "*" if len(servers) > _MOST_NAMED else ",".join(server.hex for server in servers)
 
 
-def _count(batches: Sequence[Accepted]) -> None:
+def _count(batches: Sequence[Waiting]) -> None:
     blocks = [frames for batch in batches for frames in batch.frames]
     counters.commits.labels("stored").inc()
-    counters.batches.inc(len(batches))
+    counters.batches.inc(len(_counted(batches)))
     counters.frames.inc(sum(len(block.times) for block in blocks) // 8)
     counters.samples.inc(sum(len(block.values) for block in blocks) // 8)
-    counters.lost.inc(sum(batch.lost for batch in batches))
+    counters.lost.inc(sum(batch.lost for batch in _counted(batches)))

@@ -12,7 +12,7 @@ from pudim.wire.messages import Ack, Refuse
 from pudim.wire.refusals import Refusal
 from pudim_collector.infra.database import database
 from pudim_collector.ingest.boots import BootProgress
-from pudim_collector.ingest.writer import Accepted, Writer
+from pudim_collector.ingest.writer import Accepted, Delivery, Writer
 from pudim_collector.series.frames import SourceFrames
 from pudim_collector.series.statements import fetch
 from tests.collector.ingest.agent import START, LedAgent
@@ -221,3 +221,64 @@ async def test_a_writer_that_is_stopped_says_so(link: Link) -> None:
         await writer.settle()
     assert writer.pending_bytes == 0
     assert [refusal.code for refusal in receiver.refusals] == ["store_unavailable"]
+
+
+def delivery(*, width: int = 1) -> Delivery:
+    time = (START + 10_000).to_bytes(8, "little")
+    frames = [SourceFrames(7, width, time, bytes(8 * width))]
+    return Delivery(frozenset([uuid4()]), frames, 8, asyncio.get_running_loop().create_future())
+
+
+async def test_what_no_ledger_counts_is_stored_with_the_rest_and_told(link: Link) -> None:
+    receiver, brought = Waiting(), delivery()
+    link.writer.add(batch(receiver, await opened(link, receiver), 1))
+    link.writer.add(brought)
+    async with asyncio.timeout(PATIENCE):
+        assert await brought.done is None
+        await link.writer.settle()
+    assert receiver.heard == [1]
+    assert len(await link.frames()) == 2
+
+
+async def test_a_delivery_that_the_database_refuses_holds_up_nobody_else(link: Link) -> None:
+    async with database.connection() as connection:
+        await connection.execute("ALTER TABLE frames ADD CONSTRAINT short CHECK (values[1] = 0)")
+    receiver, bad, good = Waiting(), delivery(), delivery()
+    boot = await opened(link, receiver)
+    bad = bad._replace(frames=[bad.frames[0]._replace(values=b"\1" * 8)])
+    for one in (batch(receiver, boot, 1), bad, good):
+        link.writer.add(one)
+    async with asyncio.timeout(PATIENCE):
+        refusal = await bad.done
+        assert refusal is not None
+        assert refusal.code == "store_unavailable"
+        assert await good.done is None
+        await link.writer.settle()
+    assert (receiver.heard, receiver.refusals) == ([1], [])
+    assert len(await link.frames()) == 2
+
+
+async def test_a_delivery_hears_that_the_writer_was_stopped_and_who_left_hears_nothing(link: Link) -> None:
+    writer, left, waits = Writer(link.store), delivery(), delivery()
+    left.done.cancel()
+    running = asyncio.ensure_future(writer.run())
+    writer.add(left)
+    writer.add(waits)
+    await asyncio.sleep(0)
+    running.cancel()
+    refusal = await waits.done
+    assert refusal is not None
+    assert refusal.retry
+    await asyncio.wait([running])
+
+
+async def test_a_delivery_is_stored_though_a_boot_beside_it_was_moved_by_another(link: Link) -> None:
+    receiver, brought = Waiting(), delivery()
+    boot = await opened(link, receiver)
+    async with database.connection() as connection:
+        await connection.execute("UPDATE ledger SET last_seq = 5")
+    link.writer.add(batch(receiver, boot, 1))
+    link.writer.add(brought)
+    async with asyncio.timeout(PATIENCE):
+        assert await brought.done is None
+    assert [refusal.code for refusal in receiver.refusals] == ["superseded"]
