@@ -45,8 +45,24 @@ class PermissionMissingError(PudimError):
         self.permission = permission
 
 
+class NoSenderTokenError(PudimError):
+    """This takes metrics from senders, who show their token."""
+
+    code = "no_sender_token"
+    status = 401
+    hint = "Send it as `Authorization: Bearer pud_snd_...`, or as the password of basic authentication."
+
+
+class BadSenderTokenError(PudimError):
+    """The sender's token is unknown or revoked."""
+
+    code = "bad_sender_token"
+    status = 401
+    hint = "Make a new one on the page 'Senders'."
+
+
 class UndeclaredAccessError(PudimError):
-    """A route says neither which permission it needs nor why it is public, or names an unknown permission."""
+    """A route does not say who may use it, or names an unknown permission."""
 
     code = "undeclared_access"
     hint = 'Give it `opt=requires("feature:action")` or `opt=public("why")`, and declare the permission in FEATURE.'
@@ -65,7 +81,12 @@ class Public:
     identify: bool = False
 
 
-Access: TypeAlias = Requires | Public
+@dataclass(frozen=True)
+class ForSenders:
+    """Open to who shows a sender's token in the header; cookies and API tokens count nothing here."""
+
+
+Access: TypeAlias = Requires | Public | ForSenders
 
 
 def requires(permission: str) -> dict[str, Any]:
@@ -78,9 +99,14 @@ def public(reason: str, *, identify: bool = False) -> dict[str, Any]:
     return {_OPT: Public(reason, identify)}
 
 
+def for_senders() -> dict[str, Any]:
+    """For a handler's, controller's or router's `opt`."""
+    return {_OPT: ForSenders()}
+
+
 def access_of(handler: BaseRouteHandler) -> Access | None:
     declared = handler.opt.get(_OPT)
-    return declared if isinstance(declared, Requires | Public) else None
+    return declared if isinstance(declared, Requires | Public | ForSenders) else None
 
 
 class PrincipalKind(StrEnum):
@@ -104,6 +130,23 @@ class Principal:
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A program that brings in metrics of its own; its token allows nothing else."""
+
+    id: UUID
+    team_id: UUID
+    name: str
+    most_series: int
+    most_servers: int
+
+
+class SenderAuthenticator(Protocol):
+    """The port that senders implement; None for a token that is unknown or revoked."""
+
+    async def by_sender_token(self, secret: str, address: str) -> Sender | None: ...
 
 
 class Authenticator(Protocol):

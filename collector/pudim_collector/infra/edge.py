@@ -11,7 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions import SerializationException
 from litestar.types import ControllerRouterHandler, LifespanHook
 
-from pudim_collector.infra.auth import Authenticator, Principal, check_declared
+from pudim_collector.infra.auth import Authenticator, Principal, SenderAuthenticator, check_declared
 from pudim_collector.infra.gate import EdgeSettings, Gate
 from pudim_collector.infra.headers import add_headers
 from pudim_collector.infra.manifest import Feature
@@ -37,6 +37,7 @@ def build_app(
     authenticator: Authenticator,
     *,
     settings: EdgeSettings | None = None,
+    senders: SenderAuthenticator | None = None,
     pages: Pages | None = None,
     route_handlers: Sequence[ControllerRouterHandler] = (),
     dependencies: Mapping[str, object] | None = None,
@@ -48,7 +49,7 @@ def build_app(
     controllers = [controller for feature in features for controller in feature.controllers]
     app = Litestar(
         route_handlers=[*controllers, *route_handlers, static_router()],
-        middleware=[Gate(authenticator, settings or EdgeSettings())],
+        middleware=[Gate(authenticator, settings or EdgeSettings(), senders)],
         exception_handlers={Exception: answer},
         before_send=[add_headers],
         dependencies={"principal": Provide(_principal, sync_to_thread=False)}

@@ -1,12 +1,15 @@
 """The one place where requests are let in: after routing, before any handler, default deny.
 
 A Bearer token counts alone: a bad one is refused even beside a good cookie. Cookies are believed only from our own
-pages: browsers say where a request comes from, and unsafe methods also carry a token bound to the session.
+pages: browsers say where a request comes from, and unsafe methods also carry a token bound to the session. Where
+senders bring metrics, only their own tokens count, and only in the header.
 """
 
 from __future__ import annotations
 
+import binascii
 import hmac
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -21,12 +24,17 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.auth import (
     Authenticator,
+    BadSenderTokenError,
     BadTokenError,
+    ForSenders,
+    NoSenderTokenError,
     NotSignedInError,
     PermissionMissingError,
     Principal,
     Public,
     Requires,
+    Sender,
+    SenderAuthenticator,
     access_of,
     is_automatic_options,
 )
@@ -78,6 +86,7 @@ def cookie_name(scheme: str) -> str:
 class Gate(ASGIMiddleware):
     authenticator: Authenticator
     settings: EdgeSettings = field(default_factory=EdgeSettings)
+    senders: SenderAuthenticator | None = None
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET, ScopeType.ASGI)
 
@@ -92,12 +101,15 @@ class Gate(ASGIMiddleware):
             raise
         await next_app(scope, receive, send)
 
-    async def admit(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
+    async def admit(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | Sender | None:
         """Who asks, None if nobody is known and nobody need be; raises if he may not."""
         self._check_host(connection)
         access = access_of(connection.route_handler)
         if access is None and not is_automatic_options(connection.route_handler):
             raise PermissionMissingError("(none declared)")
+        if isinstance(access, ForSenders):
+            self._check_origin(connection)
+            return await self._sender(connection)
         if not isinstance(access, Requires):
             self._check_origin(connection)
             identify = isinstance(access, Public) and access.identify
@@ -117,6 +129,16 @@ class Gate(ASGIMiddleware):
         if principal is None:
             raise BadTokenError
         return principal
+
+    async def _sender(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Sender:
+        secret = _sender_secret(connection.headers.get("authorization", ""))
+        if not secret or self.senders is None:
+            raise NoSenderTokenError
+        address = connection.client.host if connection.client else ""
+        sender = await self.senders.by_sender_token(secret, address)
+        if sender is None:
+            raise BadSenderTokenError
+        return sender
 
     async def _by_cookie(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
         secret = connection.cookies.get(cookie_name(connection.url.scheme))
@@ -156,6 +178,19 @@ def _authority(address: str) -> SplitResult | None:
         return urlsplit(address.lower())
     except ValueError:
         return None
+
+
+def _sender_secret(authorization: str) -> str:
+    """A Bearer token, or the password of basic authentication; empty for anything else."""
+    scheme, _, shown = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return shown.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return b64decode(shown.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
 
 
 async def admit_again(connection: ASGIConnection[Any, Any, Any, Any]) -> None:

@@ -16,7 +16,12 @@ from litestar.response import Redirect
 from msgspec import UNSET, Struct, UnsetType
 
 from pudim.vocabulary.errors import PudimError
-from pudim_collector.infra.auth import BadTokenError, NotSignedInError
+from pudim_collector.infra.auth import (
+    BadSenderTokenError,
+    BadTokenError,
+    NoSenderTokenError,
+    NotSignedInError,
+)
 from pudim_collector.infra.pages import render, wants_page
 from pudim_collector.kernel.ids import new_id
 
@@ -102,7 +107,7 @@ def _problem(status: int, code: str, detail: str) -> Problem:
 
 def _headers(error: Exception) -> dict[str, str]:
     headers = dict(getattr(error, "headers", None) or {})
-    if isinstance(error, NotSignedInError | BadTokenError):
+    if isinstance(error, NotSignedInError | BadTokenError | NoSenderTokenError | BadSenderTokenError):
         headers["WWW-Authenticate"] = "Bearer"
     return headers
 
