@@ -26,6 +26,10 @@ from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.reading import Reader
 from pudim_collector.series.store import Store
+from pudim_collector.series.upkeep import Upkeep
+
+ROLL_UP_SECONDS = 45.0
+"""A backlog is worked on for so long in each minute, so that what is recent is never late."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Runtime:
     database: PsycopgEngine
     clock: Clock
     store: Store
+    upkeep: Upkeep
     reader: Reader
     accounts: Accounts
     servers: Servers
@@ -61,6 +66,7 @@ class Runtime:
             database,
             clock,
             store,
+            Upkeep(database, store, clock),
             reader,
             Accounts(clock, PERMISSIONS),
             servers,
@@ -92,7 +98,14 @@ class Runtime:
             self.accounts.close()
 
     def _jobs(self) -> list[Job]:
-        return [Job("make room for frames", timedelta(hours=1), self._make_room)]
+        return [
+            Job("make room for frames", timedelta(hours=1), self._make_room),
+            Job("roll up", timedelta(minutes=1), self._roll_up),
+            Job("give space back", timedelta(minutes=10), self.upkeep.tidy),
+        ]
+
+    async def _roll_up(self) -> None:
+        await self.upkeep.run_once(patience=ROLL_UP_SECONDS)
 
     async def _make_room(self) -> None:
         await self.store.prepare(self.clock.now())

@@ -31,4 +31,4 @@ async def fetch(
 ) -> list[TupleRow]:
     cursor = AsyncRawCursor(connection, row_factory=tuple_row)
     await cursor.execute(query, parameters, binary=True)
-    return await cursor.fetchall()
+    return await cursor.fetchall() if cursor.description is not None else []

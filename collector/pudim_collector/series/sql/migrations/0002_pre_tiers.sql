@@ -7,6 +7,14 @@ CREATE TABLE dirt (
     hours integer[] NOT NULL
 );
 
+-- The same as single units, in the hands of the upkeep: an hour that is not over stays until it was rolled up after its end.
+CREATE TABLE unrolled (
+    source_id integer NOT NULL,
+    hour integer NOT NULL,
+    dirty boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (source_id, hour)
+) WITH (fillfactor = 50);
+
 -- How far everything recent is rolled up, by the clock of who did it.
 ALTER TABLE store ADD COLUMN rolled_until timestamptz;
 -- Raw frames before this have been dropped to stay within bytes; null: only their age counts.

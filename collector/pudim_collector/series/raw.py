@@ -1,0 +1,94 @@
+"""The raw tier of whole hours: rows of frames and compacted ones are one and the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from psycopg import AsyncRawCursor
+
+from pudim_collector.infra.database import Connection
+from pudim_collector.series.backends import FRAME_BLOCKS
+from pudim_collector.series.block_rows import Place, stored_blocks
+from pudim_collector.series.blocks import Floats, Times, unpack_frame_block
+from pudim_collector.series.rollups import Frames, merged
+from pudim_collector.series.statements import run, statement
+
+_POSTGRES_EPOCH_MS = 946_684_800_000
+_DIMENSION = 8
+"""Bytes of a dimension in an array's binary form; before them stand 12, before each element 4 with its size."""
+
+
+class Unit(NamedTuple):
+    """One source's hour, counted from the epoch: what is rolled up at once."""
+
+    source_id: int
+    hour: int
+
+    @property
+    def start(self) -> datetime:
+        return datetime.fromtimestamp(self.hour * 3600, UTC)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.source_id, self.start)
+
+
+class Raw(NamedTuple):
+    """What is stored of one unit, in no order: `rows` came as rows, `block` was compacted before."""
+
+    rows: tuple[Times, Floats] | None
+    block: tuple[Times, Floats] | None
+
+    def frames(self) -> Frames:
+        parts = [part for part in self if part is not None]
+        return merged(
+            np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts])
+        )
+
+
+async def raw_of(connection: Connection, units: Sequence[Unit]) -> dict[Unit, Raw]:
+    """The raw frames of those units that have any. Needs one snapshot for all: REPEATABLE READ."""
+    rows = await _rows(connection, units)
+    packed = await stored_blocks(connection, FRAME_BLOCKS, [unit.place for unit in units])
+    blocks = {unit: unpack_frame_block(packed[unit.place]) for unit in units if unit.place in packed}
+    return {unit: Raw(rows.get(unit), blocks.get(unit)) for unit in units if unit in rows or unit in blocks}
+
+
+async def remove_rows(connection: Connection, units: Sequence[Unit]) -> None:
+    """Take the rows of units away that the transaction's snapshot sees."""
+    await run(connection, "remove_rows", *_bounds(units))
+
+
+async def _rows(connection: Connection, units: Sequence[Unit]) -> Mapping[Unit, tuple[Times, Floats]]:
+    cursor = AsyncRawCursor(connection)
+    await cursor.execute(statement("unit_rows"), _bounds(units), binary=True)
+    result = cursor.pgresult
+    if result is None:
+        return {}
+    found = {}
+    for row in range(result.ntuples):
+        # Straight from the result's memory: a Python float for each sample would cost more than all the rest.
+        number, times, values = (result.get_value(row, column) or b"" for column in range(3))
+        found[units[int.from_bytes(number, "big") - 1]] = _times(times), _values(values)
+    return found
+
+
+def _bounds(units: Sequence[Unit]) -> tuple[list[int], list[datetime], datetime, datetime]:
+    starts = [unit.start for unit in units]
+    return [unit.source_id for unit in units], starts, min(starts), max(starts) + timedelta(hours=1)
+
+
+def _times(array: bytes) -> Times:
+    """`timestamptz[]` in binary, as milliseconds since the epoch."""
+    elements = np.frombuffer(array, [("size", ">i4"), ("value", ">i8")], offset=12 + _DIMENSION)
+    return elements["value"].astype(np.int64) // 1000 + _POSTGRES_EPOCH_MS
+
+
+def _values(array: bytes) -> Floats:
+    """`float8[][]` in binary: a row a frame."""
+    rows, width = np.frombuffer(array, ">i4", 4, offset=12)[::2]
+    elements = np.frombuffer(array, [("size", ">i4"), ("value", ">f8")], offset=12 + 2 * _DIMENSION)
+    return elements["value"].astype(np.float64).reshape(rows, width)

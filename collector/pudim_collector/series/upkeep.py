@@ -1,0 +1,186 @@
+"""Rolling up and compacting: the elected process turns what commits have noted into minutes, hours and small blocks.
+
+Each chunk of units is one transaction on one snapshot: it reads their raw frames, replaces their rollups and forgets
+their notes, so it can be interrupted anywhere. What is committed meanwhile has a note of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from pudim_collector.infra.database import Connection, IsolationLevel, PsycopgEngine
+from pudim_collector.infra.telemetry import counter, gauge
+from pudim_collector.kernel.clock import Clock
+from pudim_collector.series.backends import EPOCH, FRAME_BLOCKS, HOUR_BLOCKS, MINUTE_BLOCKS
+from pudim_collector.series.block_rows import Place, replace_blocks, stored_blocks
+from pudim_collector.series.blocks import Block, Rollup, pack_frames, pack_rollup, unpack_rollup_block
+from pudim_collector.series.raw import Raw, Unit, raw_of, remove_rows
+from pudim_collector.series.rollups import HOUR, Rolled, coarser, minutes_of, patched
+from pudim_collector.series.statements import fetch, run
+from pudim_collector.series.store import Store
+
+CLOSING = timedelta(minutes=5)
+"""How long after its end an hour's last frames may come without it being done twice."""
+SPOOLED = timedelta(hours=80)
+"""Where the extension compresses chunks by itself: later than the longest spool of an agent, 72 hours."""
+HOUR_SPAN = timedelta(days=10)
+"""One block of hours holds so many days, aligned to the epoch."""
+_CHUNK = 48
+"""Units of one transaction; each has some hundred kilobytes of frames."""
+_NOTES = 20_000
+_MOST_REST = 1.0
+
+rolled_units = counter("pudim_upkeep_units_total", "Hours of sources rolled up, again or for the first time.")
+backlog = gauge("pudim_upkeep_backlog_units", "Hours of sources that wait to be rolled up.")
+
+
+class Rolling(NamedTuple):
+    """What became of one unit's frames; `compacted` only where its rows are to be replaced by it."""
+
+    minutes: Rolled
+    packed: Block
+    compacted: Block | None
+
+
+class Upkeep:
+    """`run_once` is called again and again, by one process at a time."""
+
+    def __init__(self, database: PsycopgEngine, store: Store, clock: Clock) -> None:
+        self._database, self._store, self._clock = database, store, clock
+
+    async def run_once(self, *, patience: float | None = None) -> None:
+        """Roll up what is recent, then what is older until `patience` seconds have passed; None is until all is done."""
+        now, started = self._clock.now(), self._clock.monotonic()
+        await self._digest()
+        recent = _hour(now) - 1
+        while await self._chunk(recent):
+            pass
+        await self._note_rolled_until(now)
+        while patience is None or self._clock.monotonic() - started < patience:
+            chunk_started = self._clock.monotonic()
+            if not await self._chunk(0):
+                break
+            if patience is not None:
+                # Who catches up must not take the processor from who takes frames in.
+                await asyncio.sleep(min(self._clock.monotonic() - chunk_started, _MOST_REST))
+        await self._count_backlog()
+
+    async def tidy(self) -> None:
+        """Give the space of what was moved back, and compress where the extension does that."""
+        backend = self._store.backend
+        if backend is None:
+            return
+        now = self._clock.now()
+        async with self._database.connection() as connection:
+            if await backend.compacts(connection):
+                await backend.compress(connection, now - SPOOLED)
+            else:
+                await backend.vacate(connection, now)
+
+    async def _digest(self) -> None:
+        taken = _NOTES
+        while taken == _NOTES:
+            async with self._transaction() as connection:
+                taken = (await run(connection, "digest_dirt", _NOTES))[0][0]
+
+    async def _chunk(self, not_before: int) -> bool:
+        """Roll up some units that are due; False if there are none."""
+        now = self._clock.now()
+        over = _hour(now - CLOSING)
+        async with self._transaction() as connection:
+            rows = await run(connection, "due_units", over, not_before, _CHUNK)
+            units = [Unit(*row) for row in rows]
+            # What is older has lost raw frames to retention: its rollups are final.
+            oldest = _hour(self._store.oldest_taken(now))
+            await self._roll_up(connection, [unit for unit in units if unit.hour >= oldest], over)
+            await run(connection, "settle_units", *_columns(units), over)
+        rolled_units.inc(len(units))
+        return bool(units)
+
+    async def _roll_up(self, connection: Connection, units: Sequence[Unit], over: int) -> None:
+        if not units:
+            return
+        compacting = self._store.backend is not None and not await self._store.backend.compacts(connection)
+        found = await raw_of(connection, units)
+        rolled = await asyncio.to_thread(_rolled, found, over if compacting else 0)
+        await replace_blocks(
+            connection, MINUTE_BLOCKS, {unit.place: one.packed for unit, one in rolled.items()}
+        )
+        await self._update_hours(
+            connection, {unit: one.minutes for unit, one in rolled.items() if unit.hour < over}
+        )
+        compacted = {unit: one.compacted for unit, one in rolled.items() if one.compacted is not None}
+        await replace_blocks(connection, FRAME_BLOCKS, {unit.place: one for unit, one in compacted.items()})
+        if compacted:
+            await remove_rows(connection, list(compacted))
+
+    @staticmethod
+    async def _update_hours(connection: Connection, minutes: Mapping[Unit, Rolled]) -> None:
+        by_place: dict[Place, list[Unit]] = {}
+        for unit in minutes:
+            by_place.setdefault(hour_place(unit), []).append(unit)
+        old = await stored_blocks(connection, HOUR_BLOCKS, list(by_place))
+        new = await asyncio.to_thread(
+            lambda: {
+                place: _patched_hours(old.get(place), [minutes[unit] for unit in units])
+                for place, units in by_place.items()
+            }
+        )
+        await replace_blocks(connection, HOUR_BLOCKS, new)
+
+    async def _note_rolled_until(self, now: datetime) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute("UPDATE store SET rolled_until = $1", [now])
+
+    async def _count_backlog(self) -> None:
+        async with self._database.connection() as connection:
+            backlog.set((await fetch(connection, "SELECT count(*) FROM unrolled WHERE dirty"))[0][0])
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """One snapshot. What a crash undoes is done again from its notes, so nobody waits for the disk."""
+        transaction = self._database.transaction(isolation_level=IsolationLevel.REPEATABLE_READ)
+        async with transaction, self._database.connection() as connection:
+            await connection.execute("SET LOCAL synchronous_commit = off")
+            yield connection
+
+
+def hour_place(unit: Unit) -> Place:
+    """The block of hours that a unit's hour is in."""
+    return Place(unit.source_id, EPOCH + (unit.start - EPOCH) // HOUR_SPAN * HOUR_SPAN)
+
+
+def _rolled(found: Mapping[Unit, Raw], over: int) -> dict[Unit, Rolling]:
+    """`over`: rows of hours before this become blocks."""
+    rolled = {}
+    for unit, raw in found.items():
+        frames = raw.frames()
+        minutes = minutes_of(frames)
+        compact = unit.hour < over and raw.rows is not None
+        rolled[unit] = Rolling(minutes, pack_rollup(*minutes), pack_frames(*frames) if compact else None)
+    return rolled
+
+
+def _patched_hours(old: Block | None, new: Sequence[Rolled]) -> Block:
+    hours = [coarser(one, HOUR) for one in new]
+    fresh = Rolled(
+        np.concatenate([one.times for one in hours]), Rollup.stacked([one.rollup for one in hours])
+    )
+    if old is None:
+        order = np.argsort(fresh.times)
+        return pack_rollup(fresh.times[order], fresh.rollup[order])
+    return pack_rollup(*patched(Rolled(*unpack_rollup_block(old)), fresh, fresh.times))
+
+
+def _hour(moment: datetime) -> int:
+    return int(moment.timestamp()) // 3600
+
+
+def _columns(units: Sequence[Unit]) -> tuple[list[int], list[int]]:
+    return [unit.source_id for unit in units], [unit.hour for unit in units]
