@@ -1,6 +1,7 @@
 """What goes and when: whole pieces, oldest first, never what is written now, and nothing comes back half."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -190,7 +191,7 @@ async def names() -> list[str]:
     return sorted(name for (name,) in rows if name.startswith("frame"))
 
 
-async def fetched(query: str) -> list[tuple[str, ...]]:
+async def fetched(query: str) -> list[tuple[Any, ...]]:
     async with database.connection() as connection:
         return await (await connection.execute(query.encode())).fetchall()
 
@@ -262,9 +263,9 @@ async def test_boots_that_ended_long_ago_are_forgotten(filled: Store, told: Told
         await filled.open_boot(server, bytes([number]) * 16)
     retention = Retention(database, filled, told.moved)
     await fetched("UPDATE ledger SET stored_at = NULL, opened_at = now() - interval '91 days' RETURNING 1")
-    await retention.run_once((await fetched("SELECT now() - interval '2 days'"))[0][0])  # type: ignore[arg-type]
+    await retention.run_once((await fetched("SELECT now() - interval '2 days'"))[0][0])
     assert len(await fetched("SELECT 1 FROM ledger")) == 4
-    await retention.run_once((await fetched("SELECT now()"))[0][0])  # type: ignore[arg-type]
+    await retention.run_once((await fetched("SELECT now()"))[0][0])
     left = await fetched("SELECT boot_id FROM ledger ORDER BY ledger_id")
     assert [row[0] for row in left] == [BOOT, bytes([2]) * 16]
     assert timedelta(days=3) < BOOTS_KEPT
