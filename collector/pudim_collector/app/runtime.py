@@ -26,6 +26,7 @@ from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.reading import Reader
 from pudim_collector.series.store import Store
+from pudim_collector.series.turns import upkeep_turn
 from pudim_collector.series.upkeep import Upkeep
 
 ROLL_UP_SECONDS = 45.0
@@ -105,7 +106,8 @@ class Runtime:
         ]
 
     async def _roll_up(self) -> None:
-        await self.upkeep.run_once(patience=ROLL_UP_SECONDS)
+        async with upkeep_turn(self.database):
+            await self.upkeep.run_once(patience=ROLL_UP_SECONDS)
 
     async def _make_room(self) -> None:
         await self.store.prepare(self.clock.now())
