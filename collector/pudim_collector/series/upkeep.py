@@ -35,6 +35,8 @@ _CHUNK = 48
 """Units of one transaction; each has some hundred kilobytes of frames."""
 _NOTES = 20_000
 _MOST_REST = 1.0
+_RECENT_SHARE = 10.0
+"""The open hour of a large fleet is rolled up less often, so that it takes a tenth of the time at most."""
 
 rolled_units = counter("pudim_upkeep_units_total", "Hours of sources rolled up, again or for the first time.")
 backlog = gauge("pudim_upkeep_backlog_units", "Hours of sources that wait to be rolled up.")
@@ -53,18 +55,19 @@ class Upkeep:
 
     def __init__(self, database: PsycopgEngine, store: Store, clock: Clock) -> None:
         self._database, self._store, self._clock = database, store, clock
+        self._recent_again = float("-inf")
 
     async def run_once(self, *, patience: float | None = None) -> None:
         """Roll up what is recent, then what is older until `patience` seconds have passed; None is until all is done."""
         now, started = self._clock.now(), self._clock.monotonic()
         await self._digest()
-        recent = _hour(now) - 1
-        while await self._chunk(recent):
-            pass
-        await self._note_rolled_until(now)
+        if patience is None or started >= self._recent_again:
+            await self._roll_up_recent(now)
+            took = self._clock.monotonic() - started
+            self._recent_again = started + took * _RECENT_SHARE
         while patience is None or self._clock.monotonic() - started < patience:
             chunk_started = self._clock.monotonic()
-            if not await self._chunk(0):
+            if not await self._chunk(0, done_hours=True):
                 break
             if patience is not None:
                 # Who catches up must not take the processor from who takes frames in.
@@ -89,12 +92,18 @@ class Upkeep:
             async with self._transaction() as connection:
                 taken = (await run(connection, "digest_dirt", _NOTES))[0][0]
 
-    async def _chunk(self, not_before: int) -> bool:
-        """Roll up some units that are due; False if there are none."""
+    async def _roll_up_recent(self, now: datetime) -> None:
+        while await self._chunk(_hour(now) - 1, done_hours=False):
+            pass
+        async with self._database.connection() as connection:
+            await connection.execute("UPDATE store SET rolled_until = $1", [now])
+
+    async def _chunk(self, not_before: int, *, done_hours: bool) -> bool:
+        """Roll up some dirty units, or clean ones whose hour is done; False if there are none."""
         now = self._clock.now()
         over = _hour(now - CLOSING)
         async with self._transaction() as connection:
-            rows = await run(connection, "due_units", over, not_before, _CHUNK)
+            rows = await run(connection, "due_units", over if done_hours else 0, not_before, _CHUNK)
             units = [Unit(*row) for row in rows]
             # What is older has lost raw frames to retention: its rollups are final.
             oldest = _hour(self._store.oldest_taken(now))
@@ -133,10 +142,6 @@ class Upkeep:
             }
         )
         await replace_blocks(connection, HOUR_BLOCKS, new)
-
-    async def _note_rolled_until(self, now: datetime) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute("UPDATE store SET rolled_until = $1", [now])
 
     async def _count_backlog(self) -> None:
         async with self._database.connection() as connection:

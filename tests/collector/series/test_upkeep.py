@@ -264,7 +264,7 @@ BATCHES = st.lists(
 async def clean() -> None:
     async with database.connection() as connection:
         await connection.execute(
-            "TRUNCATE frames, frame_blocks, minute_blocks, hour_blocks, dirt, unrolled, ledger, sources"
+            "TRUNCATE frames, frame_blocks, minute_blocks, hour_blocks, dirt, unrolled, ledger, sources CASCADE"
         )
 
 
