@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pudim.wire.batches import Batch, Block, span
+from pudim.wire.batches import MAX_TIME, Batch, span
 from pudim.wire.messages import Opening
 from pudim.wire.refusals import ClockSkew, FrameTime, SequenceGap, UndeclaredSource
 from pudim_collector.series.frames import SourceFrames
@@ -18,6 +18,14 @@ class Declared(NamedTuple):
 
     source_id: int
     width: int
+
+
+class Admitted(NamedTuple):
+    """Frames to store, and the oldest and the newest of their times."""
+
+    frames: list[SourceFrames]
+    first_ms: int
+    last_ms: int
 
 
 def check_clock(opening: Opening, now: int) -> None:
@@ -39,22 +47,22 @@ def lost_before(batch: Batch, accepted: int) -> int:
     return lost
 
 
-def admitted_frames(
-    batch: Batch, declared: dict[bytes, Declared], now: int, oldest: int
-) -> list[SourceFrames]:
+def admitted_frames(batch: Batch, declared: dict[bytes, Declared], now: int, oldest: int) -> Admitted:
     """The frames to store; `oldest` is the time from which raw frames are kept.
 
     Raises UndeclaredSource, BadFrame or FrameTime; then nothing of the batch is stored.
     """
-    return [_admitted(block, declared.get(block.source), now, oldest) for block in batch.blocks]
-
-
-def _admitted(block: Block, source: Declared | None, now: int, oldest: int) -> SourceFrames:
-    if source is None:
-        raise UndeclaredSource
-    first, last = span(block, source.width)
-    if last > now + MAX_SKEW_MS:
-        raise FrameTime(f"a frame lies {(last - now) / 1000:.0f} s in the future")
-    if first < oldest:
-        raise FrameTime(f"a frame is {(now - first) / 86_400_000:.1f} days old")
-    return SourceFrames(source.source_id, source.width, block.times, block.values)
+    frames = []
+    first_ms, last_ms = MAX_TIME, 0
+    for block in batch.blocks:
+        source = declared.get(block.source)
+        if source is None:
+            raise UndeclaredSource
+        first, last = span(block, source.width)
+        first_ms, last_ms = min(first, first_ms), max(last, last_ms)
+        frames.append(SourceFrames(source.source_id, source.width, block.times, block.values))
+    if last_ms > now + MAX_SKEW_MS:
+        raise FrameTime(f"a frame lies {(last_ms - now) / 1000:.0f} s in the future")
+    if first_ms < oldest:
+        raise FrameTime(f"a frame is {(now - first_ms) / 86_400_000:.1f} days old")
+    return Admitted(frames, first_ms, last_ms)

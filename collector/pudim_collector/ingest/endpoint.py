@@ -17,6 +17,7 @@ from pudim.wire.refusals import Malformed, Oversize, Refusal, StoreUnavailable, 
 from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.agents import Agent, Agents
+from pudim_collector.ingest.boots import LATE_MS
 from pudim_collector.ingest.session import Session, Socket, greet
 from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
@@ -72,9 +73,16 @@ class AgentStream:
     """The ASGI application that agents connect to."""
 
     def __init__(
-        self, key: Ed25519PrivateKey, agents: Agents, *, store: Store, writer: Writer, clock: Clock
+        self,
+        key: Ed25519PrivateKey,
+        agents: Agents,
+        *,
+        store: Store,
+        writer: Writer,
+        clock: Clock,
+        late_after: int = LATE_MS,
     ) -> None:
-        self._key, self._agents = key, agents
+        self._key, self._agents, self._late_after = key, agents, late_after
         self._store, self._writer, self._clock = store, writer, clock
         self._sessions: dict[UUID, Session] = {}
         self._intervals: dict[UUID, int] = {}
@@ -116,7 +124,15 @@ class AgentStream:
             return None
 
     async def _converse(self, socket: Socket, agent: Agent, channel: Channel) -> Refusal:
-        session = Session(socket, channel, agent, store=self._store, writer=self._writer, clock=self._clock)
+        session = Session(
+            socket,
+            channel,
+            agent,
+            store=self._store,
+            writer=self._writer,
+            clock=self._clock,
+            late_after=self._late_after,
+        )
         try:
             refusal = await self._run(session)
         finally:

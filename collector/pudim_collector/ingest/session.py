@@ -29,7 +29,7 @@ from pudim.wire.refusals import (
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.admission import Declared, admitted_frames, check_clock, is_duplicate, lost_before
 from pudim_collector.ingest.agents import Agent, Agents
-from pudim_collector.ingest.boots import BootProgress
+from pudim_collector.ingest.boots import LATE_MS, BootProgress
 from pudim_collector.ingest.writer import MAX_PENDING_BYTES, Accepted, Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.store import Store
@@ -76,7 +76,15 @@ class Session:
     """An authenticated agent on one connection."""
 
     def __init__(
-        self, socket: Socket, channel: Channel, agent: Agent, *, store: Store, writer: Writer, clock: Clock
+        self,
+        socket: Socket,
+        channel: Channel,
+        agent: Agent,
+        *,
+        store: Store,
+        writer: Writer,
+        clock: Clock,
+        late_after: int = LATE_MS,
     ) -> None:
         self.agent = agent
         self._socket, self._channel = socket, channel
@@ -92,6 +100,8 @@ class Session:
         self._read_on.set()
         self._ended: Refusal | None = None
         self._told_to_slow_down = False
+        self._interval: int | None = None
+        self._late_after = late_after
 
     @property
     def server_id(self) -> UUID:
@@ -102,6 +112,7 @@ class Session:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             opening = messages.Opening.decode(await self._receive())
         check_clock(opening, self._now())
+        self._interval = opening.interval
         await agents.opened(self.agent, opening)
 
     async def run(self) -> NoReturn:
@@ -175,12 +186,18 @@ class Session:
             return
         try:
             lost = lost_before(batch, boot.accepted)
-            frames = admitted_frames(batch, self._declared, self._now(), self._oldest())
+            now = self._now()
+            frames, first_ms, last_ms = admitted_frames(batch, self._declared, now, self._oldest())
         except BatchRefusal as refusal:
             self._refuse_batch(refusal, batch.boot_id, batch.seq, boot.accepted + 1)
             return
         size = sum(len(block.values) for block in batch.blocks)
-        self._writer.add(Accepted(self, boot, boot.accepted, batch.seq, lost, frames, size))
+        arrival = boot.note(batch.seq, lost, first_ms, last_ms, now, self._late_after)
+        self._writer.add(
+            Accepted(
+                self, boot, boot.accepted, batch.seq, lost, frames, size, first_ms, last_ms, arrival=arrival
+            )
+        )
         boot.accepted = batch.seq
         self._unstored += 1
 
@@ -203,7 +220,9 @@ class Session:
     async def _open_boot(self, boot_id: bytes) -> BootProgress:
         if len(self._boots) >= MAX_BOOTS:
             raise TooManySources(f"more than {MAX_BOOTS} boots in one session")
-        boot = BootProgress.start(boot_id, await self._store.open_boot(self.server_id, boot_id))
+        boot = BootProgress.start(
+            boot_id, await self._store.open_boot(self.server_id, boot_id, self._interval)
+        )
         self._boots[boot_id] = boot
         return boot
 

@@ -15,7 +15,7 @@ from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.boots import BootProgress
 from pudim_collector.series.frames import SourceFrames
-from pudim_collector.series.store import LedgerConflict, Step, Store
+from pudim_collector.series.store import Arrival, LedgerConflict, Step, Store
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,9 @@ class Accepted(NamedTuple):
     lost: int
     frames: Sequence[SourceFrames]
     size: int
+    first_ms: int
+    last_ms: int
+    arrival: Arrival | None = None
 
     @property
     def owner(self) -> int:
@@ -180,6 +183,7 @@ class Writer:
                     [frames for batch in batches for frames in batch.frames],
                     _steps(batches),
                     _announcement(batches),
+                    _arrivals(batches),
                 )
             except (psycopg.DataError, psycopg.IntegrityError):
                 if len({batch.owner for batch in batches}) == 1:
@@ -236,18 +240,31 @@ def _counted(batches: Iterable[Waiting]) -> list[Accepted]:
 
 def _steps(batches: Iterable[Waiting]) -> list[Step]:
     """One step a boot. Raises LedgerConflict where a boot's batches do not follow each other."""
-    steps: dict[int, Step] = {}
+    by_boot: dict[int, list[Accepted]] = {}
     for batch in _counted(batches):
-        ledger_id = batch.boot.ledger_id
-        before = steps.get(ledger_id)
-        if before is None:
-            steps[ledger_id] = Step(ledger_id, batch.after, batch.seq, batch.lost)
-        elif before.to_seq == batch.after:
-            steps[ledger_id] = before._replace(to_seq=batch.seq, lost=before.lost + batch.lost)
-        else:
-            raise LedgerConflict(frozenset([ledger_id]))
+        before = by_boot.setdefault(batch.boot.ledger_id, [])
+        if before and before[-1].seq != batch.after:
+            raise LedgerConflict(frozenset([batch.boot.ledger_id]))
+        before.append(batch)
     # In one order everywhere, so that two collectors cannot lock each other out.
-    return sorted(steps.values())
+    return [_step(ledger_id, by_boot[ledger_id]) for ledger_id in sorted(by_boot)]
+
+
+def _step(ledger_id: int, batches: Sequence[Accepted]) -> Step:
+    return Step(
+        ledger_id,
+        batches[0].after,
+        batches[-1].seq,
+        sum([one.lost for one in batches]),
+        min([one.first_ms for one in batches]),
+        max([one.last_ms for one in batches]),
+    )
+
+
+def _arrivals(batches: Iterable[Waiting]) -> list[Arrival]:
+    """Each run once, as its newest batch left it."""
+    runs = [batch.arrival for batch in _counted(batches) if batch.arrival is not None]
+    return list({(one.ledger_id, one.seq): one for one in runs}.values())
 
 
 def _announcement(batches: Iterable[Waiting]) -> str:

@@ -42,19 +42,41 @@ class LedgerConflict(PudimError):
 
 
 class Boot(NamedTuple):
-    """One boot of an agent in the ledger: every batch up to `last_seq` is stored."""
+    """One boot of an agent in the ledger: every batch up to `last_seq` is stored, and no frame newer than `last_ms`."""
 
     ledger_id: int
     last_seq: int
+    last_ms: int | None = None
 
 
 class Step(NamedTuple):
-    """Move a boot from one sequence number to another, of which `lost` batches never came."""
+    """Move a boot from one sequence number to another, of which `lost` batches never came.
+
+    `first_ms` and `last_ms` are the oldest and the newest time of the frames that this brings.
+    """
 
     ledger_id: int
     from_seq: int
     to_seq: int
     lost: int
+    first_ms: int | None = None
+    last_ms: int | None = None
+
+
+class Arrival(NamedTuple):
+    """A run of a boot's batches that came late or after lost ones, from batch `seq` on.
+
+    Times in milliseconds: `after_ms` of the newest frame before it, `first_ms` and `last_ms` of its own frames, and
+    `came_ms` when its last batch arrived by the collector's clock. Told again with the same `seq`, it has grown.
+    """
+
+    ledger_id: int
+    seq: int
+    after_ms: int | None
+    first_ms: int
+    last_ms: int
+    lost: int
+    came_ms: int
 
 
 class Store:
@@ -77,9 +99,10 @@ class Store:
         """Frames before this are refused: their raw tier is gone, and their rollups are final."""
         return max(now - self._raw_kept, self._raw_since)
 
-    async def open_boot(self, server_id: UUID, boot_id: bytes) -> Boot:
+    async def open_boot(self, server_id: UUID, boot_id: bytes, interval_ms: int | None = None) -> Boot:
+        """`interval_ms` is how often its agent samples by itself."""
         async with self._database.connection() as connection:
-            rows = await run(connection, "open_boot", server_id, boot_id)
+            rows = await run(connection, "open_boot", server_id, boot_id, interval_ms)
         return Boot(*rows[0])
 
     async def declare(self, server_id: UUID, sources: Iterable[Source]) -> list[int]:
@@ -94,30 +117,42 @@ class Store:
                 for source in wanted
             ]
 
-    async def commit(self, frames: Sequence[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
+    async def commit(
+        self,
+        frames: Sequence[SourceFrames],
+        steps: Sequence[Step],
+        announcement: str,
+        arrivals: Sequence[Arrival] = (),
+    ) -> None:
         """Store frames and move the ledger in one transaction, then notify `pudim_committed`.
 
         Raises LedgerConflict, after which nothing is stored, and psycopg's errors, after which nothing is stored
         unless the connection was lost in the COMMIT itself; the ledger tells.
         """
         try:
-            await self._commit(frames, steps, announcement)
+            await self._commit(frames, steps, announcement, arrivals)
         except errors.CheckViolation:
             # No partition holds them: nobody has made room for long, or a person dropped one.
             async with self._database.transaction(), self._database.connection() as connection:
                 for day in days_of(frames):
                     await self._make_room(connection, day, day)
-            await self._commit(frames, steps, announcement)
+            await self._commit(frames, steps, announcement, arrivals)
 
-    async def _commit(self, frames: Sequence[SourceFrames], steps: Sequence[Step], announcement: str) -> None:
+    async def _commit(
+        self,
+        frames: Sequence[SourceFrames],
+        steps: Sequence[Step],
+        announcement: str,
+        arrivals: Sequence[Arrival],
+    ) -> None:
         async with self._database.transaction(), self._database.connection() as connection:
             async with connection.cursor() as cursor, cursor.copy(COPY_FRAMES) as copy:
                 await copy.write(COPY_HEADER)
                 for rows in copy_rows(frames):
                     await copy.write(rows)
                 await copy.write(COPY_TRAILER)
-            columns = [[step[n] for step in steps] for n in range(len(Step._fields))]
-            moved = (await run(connection, "advance_ledger", *columns, announcement, *hours_of(frames)))[0][0]
+            told = (*_columns(Step, steps), announcement, *hours_of(frames), *_columns(Arrival, arrivals))
+            moved = (await run(connection, "advance_ledger", *told))[0][0]
             if len(moved or ()) != len(steps):
                 raise LedgerConflict(frozenset(step.ledger_id for step in steps) - frozenset(moved or ()))
 
@@ -125,6 +160,10 @@ class Store:
         if self.backend is not None:
             for table in TABLES:
                 await self.backend.make_room(connection, table, oldest, newest)
+
+
+def _columns(kind: type[Step | Arrival], rows: Sequence[Step | Arrival]) -> list[list[object]]:
+    return [[row[n] for row in rows] for n in range(len(kind._fields))]
 
 
 async def _declare_layout(connection: Connection, layout: Layout) -> int:

@@ -142,8 +142,9 @@ async def opened(link: Link, receiver: Waiting) -> BootProgress:
 
 
 def batch(receiver: Waiting, boot: BootProgress, seq: int, *, values: int = 1) -> Accepted:
-    time = (START + 10_000 * seq).to_bytes(8, "little")
-    return Accepted(receiver, boot, seq - 1, seq, 0, [SourceFrames(1, 1, time, bytes(8 * values))], 8)
+    time = START + 10_000 * seq
+    frames = [SourceFrames(1, 1, time.to_bytes(8, "little"), bytes(8 * values))]
+    return Accepted(receiver, boot, seq - 1, seq, 0, frames, 8, time, time)
 
 
 async def test_a_commit_that_fails_in_an_unforeseen_way_is_not_passed_over(link: Link) -> None:
@@ -172,7 +173,7 @@ async def test_what_the_database_refuses_of_one_holds_up_nobody_else(link: Link)
         time = (START + 10_000).to_bytes(8, "little")
         width = 2 if number == 3 else 1
         frames = [SourceFrames(number + 1, width, time, bytes(8 * width))]
-        link.writer.add(Accepted(receiver, boot, 0, 1, 0, frames, 8))
+        link.writer.add(Accepted(receiver, boot, 0, 1, 0, frames, 8, START, START))
     async with asyncio.timeout(PATIENCE):
         await link.writer.settle()
     assert [receiver.heard for receiver in receivers] == [[1], [1], [1], [], [1]]

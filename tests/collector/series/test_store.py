@@ -116,7 +116,7 @@ async def test_who_comes_second_gets_what_the_first_one_makes(store: Store, migr
     server, wanted = uuid4(), source("a")
     layout = (wanted.layout.hash, ["a"], json.dumps(wanted.layout.encoded()))
     async with await psycopg.AsyncConnection.connect(migrated) as first:
-        boot = await run(first, "open_boot", server, BOOT)
+        boot = await run(first, "open_boot", server, BOOT, None)
         second = asyncio.create_task(store.open_boot(server, BOOT))
         await until_somebody_waits()
         await first.commit()
