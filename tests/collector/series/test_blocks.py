@@ -1,5 +1,6 @@
 """The codec gives back what it was given, bit for bit, one column at a time."""
 
+import base64
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pudim_collector.series.blocks import (
+    Block,
     Floats,
     Rollup,
     columns_of,
@@ -89,3 +91,17 @@ def test_what_hosts_measure_is_small() -> None:
     )
     block = pack_frames(np.arange(360, dtype=np.int64) * 10_000, values)
     assert len(block.body) / values.size < 1
+
+
+def test_what_was_written_long_ago_is_still_read() -> None:
+    """Stored bytes outlive the library that wrote them: these were written by pcodec 1.1."""
+    body = (
+        "cGNvIQMAQgEEAQYEAAAAEAAAAAAAAACA/wUAAHBjbyEDAEIBBAEGBAAAAEMAgGZmZmZmZu4vQJqZmZmZmcm/gMzMzMzMzEz/"
+        "AqKZmZmZmZn9CwDoAgUAAHBjbyEDAEIBBAEGBAAAAEMAwP//////v/gPIAAAAAAAAAzAgAAAAACUNTcHAwQAAAAAAID/DwDRAAAAAA=="
+    )
+    times = "cGNvIQMAQgEEAQQEAAAAEAAAQCSC8wwAAIQAAAAQJyBOMHVAnAA="
+    block = Block(5, base64.b64decode(times), [0, 28, 88, 148], base64.b64decode(body))
+    found_times, values = unpack_frame_block(block)
+    assert found_times.tolist() == [1_780_000_000_000 + 10_000 * n for n in range(5)]
+    wanted = [[1.0, 0.1, math.nan], [1.0, 0.2, 3.5], [1.0, 0.4, math.nan], [1.0, 0.3, -7.25], [1.0, 0.2, 1e9]]
+    np.testing.assert_array_equal(values, wanted)
