@@ -31,7 +31,7 @@ SPOOLED = timedelta(hours=80)
 """Where the extension compresses chunks by itself: later than the longest spool of an agent, 72 hours."""
 HOUR_SPAN = timedelta(days=10)
 """One block of hours holds so many days, aligned to the epoch."""
-_CHUNK = 48
+_CHUNK = 24
 """Units of one transaction; each has some hundred kilobytes of frames."""
 _NOTES = 20_000
 _MOST_REST = 1.0
