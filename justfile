@@ -53,3 +53,8 @@ bench-ingest *args: setup
 # Measure the agent's CPU and memory at 10 s. Arguments go to the benchmark (--json, --seconds ...).
 bench-agent *args: setup
     @{{bin}}/python -m tests.bench.agent "$@"
+
+# Fill a Pudim, running or not, with simulated servers and a month of history. Arguments go to `pudim admin demo-data`.
+[no-exit-message]
+demo-data *args: setup
+    @{{bin}}/pudim admin demo-data "$@"

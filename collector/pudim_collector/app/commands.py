@@ -85,6 +85,31 @@ def setup_link(data_dir: Path | None, host: str | None, port: int | None) -> Non
     click.echo(link)
 
 
+@admin.command("demo-data")
+@_DATA_DIR
+@click.option("--servers", type=click.IntRange(1, 100), default=5, show_default=True)
+@click.option(
+    "--days", type=click.IntRange(1, 730), default=30, show_default=True, help="Of history, until now."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Another one, other values."
+)
+@click.option("--remove", is_flag=True, help="Take all simulated servers away instead.")
+def demo_data(data_dir: Path | None, servers: int, days: int, seed: int, remove: bool) -> None:
+    """Fill this Pudim, running or not, with simulated servers that have a past."""
+    from pudim_collector.app.demo import command
+    from pudim_collector.app.demo.loader import Wish
+
+    settings = _settings(data_dir, None, None)
+    if remove:
+        removed = _run(command.remove(settings))
+        click.echo(f"{removed} simulated servers removed.")
+        return
+    loaded = _run(command.fill(settings, Wish(servers, days, seed), click.echo))
+    if loaded is not None:
+        click.echo(f"{len(loaded.servers)} simulated servers with {days} days of history.")
+
+
 def _settings(data_dir: Path | None, host: str | None, port: int | None) -> Settings:
     try:
         settings = read_settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,9 @@ from uuid import UUID
 
 import msgspec
 
+from pudim_collector.features.servers.rules import Named, ServerKind
 from pudim_collector.features.servers.tables import EnrolmentToken, Server
+from pudim_collector.infra.database import database
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,13 @@ class ServerRecord:
 
     id: UUID
     name: str
-    public_key: bytes
+    public_key: bytes | None
     enrolled_at: datetime
     revoked_at: datetime | None
     agent_version: str | None
     facts: dict[str, str]
+    kind: ServerKind = ServerKind.AGENT
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,13 @@ def _server(row: dict[str, Any]) -> ServerRecord:
     return ServerRecord(
         row["id"],
         row["name"],
-        bytes(row["public_key"]),
+        None if row["public_key"] is None else bytes(row["public_key"]),
         row["enrolled_at"],
         row["revoked_at"],
         row["agent_version"],
         msgspec.json.decode(row["facts"], type=dict[str, str]),
+        ServerKind(row["kind"]),
+        row["seen_at"],
     )
 
 
@@ -63,6 +70,46 @@ async def insert_server(
     )
 
 
+async def insert_outside(server_id: UUID, name: str, made_by: UUID, now: datetime) -> None:
+    await Server.insert(
+        Server(
+            id=server_id,
+            name=name,
+            public_key=None,
+            kind=ServerKind.OUTSIDE.value,
+            made_by=made_by,
+            enrolled_at=now,
+            facts="{}",
+        )
+    )
+
+
+async def lock_outside() -> None:
+    """Until the transaction ends, nobody else makes servers from outside: else one would be made twice."""
+    async with database.connection() as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('servers from outside', 0))")
+
+
+async def named(names: Sequence[str]) -> list[Named]:
+    rows = await Server.select(
+        Server.id, Server.name, Server.kind, Server.revoked_at, Server.enrolled_at
+    ).where(Server.name.is_in(list(names)))
+    return [
+        Named(
+            row["id"], row["name"], ServerKind(row["kind"]), row["revoked_at"] is not None, row["enrolled_at"]
+        )
+        for row in rows
+    ]
+
+
+async def count_made_by(sender_id: UUID) -> int:
+    return int(await Server.count().where(Server.made_by == sender_id, Server.revoked_at.is_null()))
+
+
+async def set_seen(servers: Sequence[UUID], now: datetime) -> None:
+    await Server.update({Server.seen_at: now}).where(Server.id.is_in(list(servers)))
+
+
 async def update_opened(server_id: UUID, agent_version: str, facts: dict[str, str], now: datetime) -> None:
     await Server.update(
         {
@@ -81,6 +128,13 @@ async def set_revoked(server_id: UUID, now: datetime) -> bool:
         .returning(Server.id)
     )
     return bool(changed)
+
+
+async def delete_servers(servers: Sequence[UUID]) -> None:
+    """With the tokens that they were enrolled by."""
+    if servers:
+        await EnrolmentToken.delete().where(EnrolmentToken.server_id.is_in(list(servers)))
+        await Server.delete().where(Server.id.is_in(list(servers)))
 
 
 async def server_ids() -> list[UUID]:

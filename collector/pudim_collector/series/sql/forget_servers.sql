@@ -9,6 +9,8 @@ WITH gone AS (
     DELETE FROM minute_blocks USING gone WHERE minute_blocks.source_id = gone.source_id
 ), hours AS (
     DELETE FROM hour_blocks USING gone WHERE hour_blocks.source_id = gone.source_id
+), notes AS (
+    DELETE FROM unrolled USING gone WHERE unrolled.source_id = gone.source_id
 ), boots AS (
     DELETE FROM ledger WHERE server_id = ANY ($1)
 )
