@@ -8,6 +8,9 @@ from pudim_collector.series.store import Arrival, Boot
 
 LATE_MS = 120_000
 """What arrives later than this after it was sampled has waited in the agent's spool."""
+HOLE_MS = 60_000
+_TICKS = 3
+"""A pause of more than this many intervals, and of HOLE_MS, is worth remembering."""
 
 
 @dataclass(slots=True)
@@ -19,28 +22,27 @@ class BootProgress:
     accepted: int
     stored: int
     newest_ms: int | None = None
-    run: Arrival | None = None
+    late_after: int = LATE_MS
+    hole_after: int = HOLE_MS
+    _run: Arrival | None = None
 
     @classmethod
-    def start(cls, boot_id: bytes, boot: Boot) -> BootProgress:
-        return cls(boot_id, boot.ledger_id, boot.last_seq, boot.last_seq, boot.last_ms)
+    def start(
+        cls, boot_id: bytes, boot: Boot, *, interval_ms: int = 0, late_after: int = LATE_MS
+    ) -> BootProgress:
+        hole_after = max(HOLE_MS, _TICKS * interval_ms)
+        return cls(
+            boot_id, boot.ledger_id, boot.last_seq, boot.last_seq, boot.last_ms, late_after, hole_after
+        )
 
-    def note(  # noqa: PLR0917 - one argument a fact
-        self, seq: int, lost: int, first_ms: int, last_ms: int, now: int, late_after: int
-    ) -> Arrival | None:
-        """What is worth remembering of how batch `seq` came; None of one that came in time after the one before."""
+    def note(self, seq: int, lost: int, first_ms: int, last_ms: int, now: int) -> Arrival | None:
+        """What is worth remembering of how batch `seq` came; None if it came in time, right after the one before."""
         before, self.newest_ms = self.newest_ms, max(last_ms, self.newest_ms or last_ms)
-        late = now - last_ms > late_after
-        if self.run is not None and late and not lost:
-            self.run = self.run._replace(last_ms=max(self.run.last_ms, last_ms), came_ms=now)
-        elif late or lost:
-            self.run = Arrival(self.ledger_id, seq, before, first_ms, last_ms, lost, now)
-            if not late:
-                return self._end_run()
-        else:
-            self.run = None
-        return self.run
-
-    def _end_run(self) -> Arrival | None:
-        ended, self.run = self.run, None
-        return ended
+        late = now - last_ms > self.late_after
+        apart = lost > 0 or (before is not None and first_ms - before > self.hole_after)
+        if late and not apart and self._run is not None:
+            self._run = self._run._replace(last_ms=max(self._run.last_ms, last_ms), came_ms=now)
+            return self._run
+        made = Arrival(self.ledger_id, seq, before, first_ms, last_ms, lost, now)
+        self._run = made if late else None
+        return made if late or apart else None

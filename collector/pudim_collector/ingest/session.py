@@ -100,7 +100,7 @@ class Session:
         self._read_on.set()
         self._ended: Refusal | None = None
         self._told_to_slow_down = False
-        self._interval: int | None = None
+        self._interval = 0
         self._late_after = late_after
 
     @property
@@ -192,7 +192,7 @@ class Session:
             self._refuse_batch(refusal, batch.boot_id, batch.seq, boot.accepted + 1)
             return
         size = sum(len(block.values) for block in batch.blocks)
-        arrival = boot.note(batch.seq, lost, first_ms, last_ms, now, self._late_after)
+        arrival = boot.note(batch.seq, lost, first_ms, last_ms, now)
         self._writer.add(
             Accepted(
                 self, boot, boot.accepted, batch.seq, lost, frames, size, first_ms, last_ms, arrival=arrival
@@ -220,9 +220,8 @@ class Session:
     async def _open_boot(self, boot_id: bytes) -> BootProgress:
         if len(self._boots) >= MAX_BOOTS:
             raise TooManySources(f"more than {MAX_BOOTS} boots in one session")
-        boot = BootProgress.start(
-            boot_id, await self._store.open_boot(self.server_id, boot_id, self._interval)
-        )
+        found = await self._store.open_boot(self.server_id, boot_id, self._interval)
+        boot = BootProgress.start(boot_id, found, interval_ms=self._interval, late_after=self._late_after)
         self._boots[boot_id] = boot
         return boot
 

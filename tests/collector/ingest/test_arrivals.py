@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pudim.wire.batches import block
 from pudim_collector.infra.database import database
-from pudim_collector.ingest.boots import LATE_MS, BootProgress
+from pudim_collector.ingest.boots import HOLE_MS, LATE_MS, BootProgress
 from pudim_collector.series.statements import fetch
 from pudim_collector.series.store import Arrival, Boot
 from tests.collector.ingest.agent import HOST, START, LedAgent, frame, now_ms
@@ -22,7 +22,7 @@ def progress(newest_ms: int | None = None) -> BootProgress:
 
 
 def noted(boot: BootProgress, seq: int, at: int, now: int, lost: int = 0) -> Arrival | None:
-    return boot.note(seq, lost, at, at, now, LATE_MS)
+    return boot.note(seq, lost, at, at, now)
 
 
 def test_what_comes_in_time_is_not_worth_a_row() -> None:
@@ -34,11 +34,11 @@ def test_what_comes_in_time_is_not_worth_a_row() -> None:
 def test_a_run_of_late_batches_is_one_arrival_that_grows() -> None:
     boot = progress(5)
     now = 10 * TICK + LATE_MS
-    first, second = noted(boot, 4, TICK, now), noted(boot, 5, 2 * TICK, now + 1)
-    assert first == Arrival(7, 4, 5, TICK, TICK, 0, now)
-    assert second == Arrival(7, 4, 5, TICK, 2 * TICK, 0, now + 1)
+    first, second = noted(boot, 4, 5 * TICK, now), noted(boot, 5, 6 * TICK, now + 1)
+    assert first == Arrival(7, 4, 5, 5 * TICK, 5 * TICK, 0, now)
+    assert second == Arrival(7, 4, 5, 5 * TICK, 6 * TICK, 0, now + 1)
     assert noted(boot, 6, 11 * TICK, now) is None
-    assert noted(boot, 7, 3 * TICK, now) == Arrival(7, 7, 11 * TICK, 3 * TICK, 3 * TICK, 0, now)
+    assert noted(boot, 7, 9 * TICK, now) == Arrival(7, 7, 11 * TICK, 9 * TICK, 9 * TICK, 0, now)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -53,19 +53,32 @@ def test_what_follows_lost_batches_begins_a_run(late: bool) -> None:
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 3), st.integers(0, 400)), max_size=30))
 def test_every_lost_or_late_batch_is_in_exactly_one_run(batches: Sequence[tuple[int, int, int]]) -> None:
     boot = progress()
+    before: int | None = None
     runs: dict[int, Arrival] = {}
     worth = []
     seq = at = 0
     for passed, lost, delay in batches:
         seq, at = seq + lost + 1, at + passed * 1000
         arrival = noted(boot, seq, at, at + delay * 1000, lost)
-        assert (arrival is not None) == bool(lost or delay * 1000 > LATE_MS)
+        hole = before is not None and at - before > HOLE_MS
+        assert (arrival is not None) == (lost > 0 or hole or delay * 1000 > LATE_MS)
+        before = at
         if arrival is not None:
             runs[arrival.seq] = arrival
             worth.append(at)
     assert sum(run.lost for run in runs.values()) == sum(lost for _, lost, _ in batches)
     for one in worth:
         assert sum(run.first_ms <= one <= run.last_ms for run in runs.values()) == 1
+
+
+@pytest.mark.parametrize(("interval_ms", "hole"), [(1_000, 60_001), (10_000, 60_001), (60_000, 180_001)])
+def test_a_pause_is_remembered_if_it_is_long_for_its_agent(interval_ms: int, hole: int) -> None:
+    boot = BootProgress.start(b"b" * 16, Boot(7, 0, TICK), interval_ms=interval_ms)
+    before = TICK + hole - 1
+    assert noted(boot, 1, before, before) is None
+    at = before + hole
+    assert noted(boot, 2, at, at) == Arrival(7, 2, before, at, at, 0, at)
+    assert noted(boot, 3, at + 1000, at + 1000) is None
 
 
 async def remembered() -> list[tuple[int | None, int, int, int]]:
