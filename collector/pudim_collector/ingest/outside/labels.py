@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from pudim.wire.layouts import Labels, labels_of
 from pudim_collector.ingest.outside.refusals import BadName, TextTooLong, TooManyLabels
+from pudim_collector.series.shelves import SENDER
 
-SENDER: Final = "pudim.sender"
-"""The label that every series from outside carries: the name of its sender. The agents' series never have it."""
 MAX_NAME = 256
 MAX_UNIT = 64
 MAX_KEY = 256
