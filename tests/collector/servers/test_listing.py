@@ -46,6 +46,7 @@ async def test_a_server_before_and_after_its_first_frame(site: Site, clock: Manu
         "agent_version": None,
         "os": "Debian 13",
         "architecture": "amd64",
+        "kind": "agent",
         "cpu": None,
         "memory": None,
         "disk": None,

@@ -15,6 +15,7 @@ FEATURE = Feature(
     permissions={
         "servers:read": "See servers and their metrics",
         "servers:enrol": "Add servers",
+        "servers:change": "Rename servers and tag them",
         "servers:revoke": "Take nothing more from a server's agent",
     },
     navigation=[NavigationEntry("Servers", "/servers", "server", "servers:read")],

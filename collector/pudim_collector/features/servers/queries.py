@@ -10,7 +10,9 @@ from uuid import UUID
 
 import msgspec
 
+from pudim_collector.features.servers.rules import Named, ServerKind
 from pudim_collector.features.servers.tables import EnrolmentToken, Server
+from pudim_collector.infra.database import database
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,14 @@ class ServerRecord:
 
     id: UUID
     name: str
-    public_key: bytes
+    public_key: bytes | None
     enrolled_at: datetime
     revoked_at: datetime | None
     agent_version: str | None
     facts: dict[str, str]
+    kind: ServerKind = ServerKind.AGENT
+    seen_at: datetime | None = None
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,14 @@ def _server(row: dict[str, Any]) -> ServerRecord:
     return ServerRecord(
         row["id"],
         row["name"],
-        bytes(row["public_key"]),
+        None if row["public_key"] is None else bytes(row["public_key"]),
         row["enrolled_at"],
         row["revoked_at"],
         row["agent_version"],
         msgspec.json.decode(row["facts"], type=dict[str, str]),
+        ServerKind(row["kind"]),
+        row["seen_at"],
+        row["tags"],
     )
 
 
@@ -62,6 +70,46 @@ async def insert_server(
     await Server.insert(
         Server(id=server_id, name=name, public_key=public_key, enrolled_at=now, facts=encoded)
     )
+
+
+async def insert_outside(server_id: UUID, name: str, made_by: UUID, now: datetime) -> None:
+    await Server.insert(
+        Server(
+            id=server_id,
+            name=name,
+            public_key=None,
+            kind=ServerKind.OUTSIDE.value,
+            made_by=made_by,
+            enrolled_at=now,
+            facts="{}",
+        )
+    )
+
+
+async def lock_outside() -> None:
+    """Until the transaction ends, nobody else makes servers from outside: else one would be made twice."""
+    async with database.connection() as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('servers from outside', 0))")
+
+
+async def named(names: Sequence[str]) -> list[Named]:
+    rows = await Server.select(
+        Server.id, Server.name, Server.kind, Server.revoked_at, Server.enrolled_at
+    ).where(Server.name.is_in(list(names)))
+    return [
+        Named(
+            row["id"], row["name"], ServerKind(row["kind"]), row["revoked_at"] is not None, row["enrolled_at"]
+        )
+        for row in rows
+    ]
+
+
+async def count_made_by(sender_id: UUID) -> int:
+    return int(await Server.count().where(Server.made_by == sender_id, Server.revoked_at.is_null()))
+
+
+async def set_seen(servers: Sequence[UUID], now: datetime) -> None:
+    await Server.update({Server.seen_at: now}).where(Server.id.is_in(list(servers)))
 
 
 async def update_opened(server_id: UUID, agent_version: str, facts: dict[str, str], now: datetime) -> None:
@@ -91,8 +139,25 @@ async def delete_servers(servers: Sequence[UUID]) -> None:
         await Server.delete().where(Server.id.is_in(list(servers)))
 
 
-async def server_ids() -> list[UUID]:
-    return [row["id"] for row in await Server.select(Server.id)]
+async def set_name_and_tags(server_id: UUID, name: str | None, tags: Sequence[str] | None) -> bool:
+    """What is None stays. False if there is no such server."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "UPDATE servers SET name = coalesce($2::text, name), tags = coalesce($3::text[], tags) WHERE id = $1",
+            [server_id, name, None if tags is None else list(tags)],
+        )
+        return bool(cursor.rowcount)
+
+
+async def existing_servers(wanted: Sequence[UUID]) -> list[UUID]:
+    return [row["id"] for row in await Server.select(Server.id).where(Server.id.is_in(list(wanted)))]
+
+
+async def tagged_servers(tags: Sequence[str]) -> list[UUID]:
+    """Those with all of `tags`."""
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT id FROM servers WHERE tags @> $1::text[]", [list(tags)])
+        return [row[0] for row in await cursor.fetchall()]
 
 
 async def revoked_servers() -> list[UUID]:

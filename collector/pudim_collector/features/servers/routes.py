@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from litestar import Controller, delete, get, post
+from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from pudim.wire.enrolment import ENROL_PATH
 from pudim.wire.keys import SIGNATURE_BYTES, from_text, to_text
@@ -17,10 +18,18 @@ from pudim_collector.features.servers.schemas import (
     EnrolmentToken,
     NewEnrolmentToken,
     Server,
+    ServerChanges,
     ServerPage,
 )
 from pudim_collector.features.servers.service import Invitations, Servers
 from pudim_collector.infra.auth import public, requires
+
+Tags = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="tag", max_items=20, description="Only servers with this tag; repeat for all of several."
+    ),
+]
 
 
 class ServersApi(Controller):
@@ -28,12 +37,20 @@ class ServersApi(Controller):
     tags = ("Servers",)
 
     @get(opt=requires("servers:read"), operation_id="list_servers")
-    async def servers(self, servers: NamedDependency[Servers]) -> ServerPage:
+    async def servers(self, servers: NamedDependency[Servers], tag: Tags = None) -> ServerPage:
         """All servers, by name."""
-        return ServerPage([Server.of(view) for view in await servers.all()], None)
+        return ServerPage([Server.of(view) for view in await servers.all(tag or ())], None)
 
     @get("/{server_id:uuid}", opt=requires("servers:read"), operation_id="get_server")
     async def server(self, server_id: FromPath[UUID], servers: NamedDependency[Servers]) -> Server:
+        return Server.of(await servers.one(server_id))
+
+    @patch("/{server_id:uuid}", opt=requires("servers:change"), operation_id="change_server")
+    async def change(
+        self, server_id: FromPath[UUID], data: JSONBody[ServerChanges], servers: NamedDependency[Servers]
+    ) -> Server:
+        """Rename or tag a server."""
+        await servers.change(server_id, data.name, data.tags)
         return Server.of(await servers.one(server_id))
 
     @delete("/{server_id:uuid}", opt=requires("servers:revoke"), operation_id="revoke_server")

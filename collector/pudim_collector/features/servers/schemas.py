@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from pudim_collector.features.servers.rules import ServerState
+from pudim_collector.features.servers.rules import ServerKind, ServerState
 from pudim_collector.features.servers.service import ServerView
 
 Name = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -18,7 +18,10 @@ FactText = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class Server(Struct):
-    """A managed host. cpu, memory and disk (its fullest filesystem) are fractions, null when not known now."""
+    """A managed host. cpu, memory and disk (its fullest filesystem) are fractions, null when not known now.
+
+    One of kind `outside` has no agent: other programs bring its metrics.
+    """
 
     id: UUID
     name: str
@@ -28,13 +31,22 @@ class Server(Struct):
     agent_version: str | None
     os: str | None
     architecture: str | None
+    kind: ServerKind
     cpu: float | None
     memory: float | None
     disk: float | None
+    tags: list[str]
 
     @classmethod
     def of(cls, view: ServerView) -> Server:
         return msgspec.convert(view, cls, from_attributes=True)
+
+
+class ServerChanges(Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is; `tags` replace all that the server had."""
+
+    name: Name | None = None
+    tags: Annotated[list[FactText], Meta(max_length=64)] | None = None
 
 
 class ServerPage(Struct):

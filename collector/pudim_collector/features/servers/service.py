@@ -24,9 +24,12 @@ from pudim_collector.features.servers.queries import ServerRecord
 from pudim_collector.features.servers.rules import (
     ENROLMENT_TOKEN_LIFE,
     SILENT_AFTER,
+    ServerKind,
     ServerState,
     check_token,
+    clean_tags,
     name_of,
+    place_among,
     state,
 )
 from pudim_collector.infra.announcements import Announcements
@@ -35,6 +38,7 @@ from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 from pudim_collector.series.reading import Latest, Reader
+from pudim_collector.series.shelves import SENDER
 
 COMMITTED = "pudim_committed"
 """The channel on which ingest announces the servers whose frames were stored."""
@@ -58,6 +62,13 @@ class NoSuchServer(PudimError):
     status = 404
 
 
+class EmptyName(PudimError):
+    """A server's name has something in it that can be seen."""
+
+    code = "empty_name"
+    status = 422
+
+
 @dataclass(frozen=True)
 class ServerView:
     """A server with what is known of it now; fractions are None when no recent figure exists."""
@@ -70,9 +81,11 @@ class ServerView:
     agent_version: str | None
     os: str | None
     architecture: str | None
+    kind: ServerKind
     cpu: float | None = None
     memory: float | None = None
     disk: float | None = None
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -102,9 +115,12 @@ class Servers:
 
     def __init__(self, reader: Reader, announcements: Announcements, clock: Clock) -> None:
         self._reader, self._announcements, self._clock = reader, announcements, clock
+        self._seen: set[UUID] = set()
 
-    async def all(self) -> list[ServerView]:
-        return await self._views(await queries.all_servers())
+    async def all(self, tags: Sequence[str] = ()) -> list[ServerView]:
+        """Those that have all of `tags`, by name."""
+        records = await queries.all_servers()
+        return await self._views([one for one in records if set(tags) <= set(one.tags)])
 
     async def one(self, server_id: UUID) -> ServerView:
         """Raises NoSuchServer."""
@@ -113,12 +129,28 @@ class Servers:
             raise NoSuchServer
         return (await self._views([record]))[0]
 
-    async def known(self, wanted: Sequence[UUID]) -> Sequence[UUID]:
-        """The ids of the `wanted` servers, of all if none are named. Raises NoSuchServer."""
-        found = await queries.server_ids()
-        if not set(wanted) <= set(found):
+    async def existing(self, wanted: Sequence[UUID]) -> frozenset[UUID]:
+        """The `wanted` ids. Raises NoSuchServer."""
+        # Servers that were seen once are not looked up again: of one that was deleted since, nothing is found.
+        if not self._seen.issuperset(wanted):
+            self._seen.update(await queries.existing_servers(wanted))
+        if not self._seen.issuperset(wanted):
             raise NoSuchServer
-        return wanted or found
+        return frozenset(wanted)
+
+    async def tagged(self, tags: Sequence[str]) -> frozenset[UUID]:
+        """The servers that have all of `tags`."""
+        return frozenset(await queries.tagged_servers(tags))
+
+    async def change(
+        self, server_id: UUID, name: str | None = None, tags: Sequence[str] | None = None
+    ) -> None:
+        """What is None stays as it is. Raises NoSuchServer, EmptyName or BadTag."""
+        if name is not None and not name.strip():
+            raise EmptyName
+        cleaned = None if tags is None else clean_tags(tags)
+        if not await queries.set_name_and_tags(server_id, name and name.strip(), cleaned):
+            raise NoSuchServer
 
     async def revoke(self, server_id: UUID) -> None:
         """Take nothing more from this server's agent, and end its session. Raises NoSuchServer."""
@@ -196,8 +228,48 @@ class Servers:
         fresh = await self._reader.latest(ids, now - SILENT_AFTER, [CPU, MEMORY, DISK])
         by_server: dict[UUID, list[Latest]] = {}
         for latest in fresh:
+            if SENDER in dict(latest.series.labels):
+                continue  # what others say of a host must not pass for what its agent measured
             by_server.setdefault(latest.server_id, []).append(latest)
         return [_view(record, seen.get(record.id), by_server.get(record.id, []), now) for record in records]
+
+
+class TooManyServers(PudimError):
+    """The sender has made as many servers as it may make."""
+
+    code = "server_cap"
+    status = 403
+
+
+@dataclass(frozen=True)
+class OutsideServers:
+    """Servers as other programs' metrics need them. None of these can open an agent's stream: they have no key."""
+
+    clock: Clock
+
+    async def place(self, names: Sequence[str], sender_id: UUID, most: int) -> UUID:
+        """The server called by the first of `names` that one bears, else a new one called by the last.
+
+        Raises ServerRevoked, or TooManyServers when this sender has made `most` already.
+        """
+        found = place_among(await queries.named(names), names)
+        if found is not None:
+            return found
+        async with database.transaction():
+            await queries.lock_outside()
+            found = place_among(await queries.named(names), names)
+            if found is not None:
+                return found
+            made = await queries.count_made_by(sender_id)
+            if made >= most:
+                raise TooManyServers(f"it has made {made} servers, as many as it may")
+            server_id = new_id()
+            await queries.insert_outside(server_id, names[-1], sender_id, self.clock.now())
+            return server_id
+
+    async def seen(self, servers: Sequence[UUID]) -> None:
+        """Metrics of these were stored now."""
+        await queries.set_seen(servers, self.clock.now())
 
 
 @dataclass(frozen=True)
@@ -234,7 +306,9 @@ class Invitations:
 
 
 def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:
-    found = state(seen, revoked=record.revoked_at is not None, now=now)
+    if record.kind is ServerKind.OUTSIDE:
+        seen = record.seen_at
+    found = state(seen, revoked=record.revoked_at is not None, now=now, kind=record.kind)
     view = ServerView(
         record.id,
         record.name,
@@ -244,6 +318,8 @@ def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], no
         record.agent_version,
         record.facts.get(SYSTEM),
         record.facts.get(ARCHITECTURE),
+        record.kind,
+        tags=record.tags,
     )
     if found is not ServerState.LIVE:
         return view

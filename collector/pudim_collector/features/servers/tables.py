@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from piccolo.columns import JSONB, UUID, Bytea, Timestamptz, Varchar
+from piccolo.columns import JSONB, UUID, Array, Bytea, Text, Timestamptz, Varchar
 from piccolo.table import Table
 
 from pudim_collector.infra.database import database
 
 
 class Server(Table, tablename="servers", db=database):
-    """A managed host; its id is also its agent's."""
+    """A managed host; its id is also its agent's, if it has one."""
 
     id = UUID(primary_key=True)
     name = Varchar(length=256)
-    public_key = Bytea()
+    public_key = Bytea(null=True, default=None)
+    kind = Varchar(length=16, default="agent")
+    made_by = UUID(null=True, default=None)
+    seen_at = Timestamptz(null=True, default=None)
     enrolled_at = Timestamptz()
     revoked_at = Timestamptz(null=True, default=None)
     opened_at = Timestamptz(null=True, default=None)
     agent_version = Varchar(length=256, null=True, default=None)
     facts = JSONB(default="{}")
+    tags = Array(base_column=Text(), default=list)
 
 
 class EnrolmentToken(Table, tablename="enrolment_tokens", db=database):
