@@ -54,6 +54,10 @@ bench-ingest *args: setup
 bench-agent *args: setup
     @{{bin}}/python -m tests.bench.agent "$@"
 
+# Load 24 hours of 200 servers, ask for them, and ask other stores the same. Arguments go to the benchmark (--json, --no-peers ...).
+bench-store *args: setup
+    @{{bin}}/python -m tests.bench.store "$@"
+
 # Fill a Pudim, running or not, with simulated servers and a month of history. Arguments go to `pudim admin demo-data`.
 [no-exit-message]
 demo-data *args: setup

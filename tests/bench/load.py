@@ -35,15 +35,19 @@ _UPGRADE = (
 SOURCE = Source("host", (), Layout(tuple(Series(f"bench.metric.{n}", "1") for n in range(WIDTH))))
 
 
-def realistic(frames: int, rng: np.random.Generator) -> bytes:
-    """A third near-constant, a third percentages walking by 0.1, a third integer rates."""
+def realistic(frames: int, seed: int, start: int = 0) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """A third near-constant, a third percentages walking by 0.1, a third integer rates.
+
+    What a seed's series stay at or walk from is the same in every round; a round has its steps from its `start`.
+    """
     third = WIDTH // 3
-    constant = np.repeat(np.round(rng.uniform(0, 1e9, (1, third))), frames, axis=0)
-    walking = rng.uniform(0, 100, (1, third)) + np.cumsum(
+    lasting, rng = np.random.default_rng(seed), np.random.default_rng([seed, start])
+    constant = np.repeat(np.round(lasting.uniform(0, 1e9, (1, third))), frames, axis=0)
+    walking = lasting.uniform(0, 100, (1, third)) + np.cumsum(
         rng.choice([-0.1, 0.0, 0.1], (frames, third)), axis=0
     )
     rates = rng.poisson(200, (frames, WIDTH - 2 * third)).astype(float)
-    return np.concatenate([constant, np.round(walking, 1), rates], axis=1).astype("<f8").tobytes()
+    return np.concatenate([constant, np.round(walking, 1), rates], axis=1).astype("<f8")
 
 
 def websocket_frame(payload: bytes) -> bytes:
@@ -60,12 +64,23 @@ def websocket_frame(payload: bytes) -> bytes:
 
 @dataclass
 class Plan:
-    """What each agent sends: `batches` of `frames`, at most `window` unacknowledged; paced if `pause` seconds."""
+    """What each agent sends: `batches` of `frames`, at most `window` unacknowledged; paced if `pause` seconds.
+
+    `start` is the time of the first frame in Unix seconds; without it the last one is of now.
+    """
 
     batches: int
     frames: int
     window: int
     pause: float
+    start: int | None = None
+    interval_ms: int = INTERVAL_MS
+
+    def times(self, now_ms: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Milliseconds on the grid."""
+        ticks, interval = self.batches * self.frames, self.interval_ms
+        first = now_ms // interval - ticks if self.start is None else self.start * 1000 // interval
+        return (first + np.arange(ticks, dtype="<i8")) * interval
 
 
 @dataclass
@@ -136,15 +151,13 @@ class SimulatedAgent(asyncio.Protocol):
             self.pump()
 
     def _open(self, proof: bytes, channel: Channel) -> None:
-        rng = np.random.default_rng(self.seed)
         now, boot, plan = int(time.time() * 1000), os.urandom(16), self.plan
-        opening = messages.Opening(now, "bench", boot, INTERVAL_MS, {"host.name": f"bench-{self.seed}"})
+        opening = messages.Opening(now, "bench", boot, plan.interval_ms, {"host.name": f"bench-{self.seed}"})
         declaration = messages.encode_declare(*encode_declaration([SOURCE]))
         for part in (proof, channel.seal(opening.encode()), channel.seal(declaration)):
             self.transport.write(websocket_frame(part))
-        ticks = plan.batches * plan.frames
-        times = (now // INTERVAL_MS - ticks + np.arange(ticks, dtype="<i8")) * INTERVAL_MS
-        values = realistic(ticks, rng)
+        times = plan.times(now)
+        values = realistic(len(times), self.seed, plan.start or 0).tobytes()
         size = plan.frames * WIDTH * 8
         self.messages = []
         for n in range(plan.batches):
@@ -228,9 +241,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, required=True)
     parser.add_argument("--window", type=int, default=1)
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--start", type=int, help="time of the first frame in Unix seconds")
+    parser.add_argument("--interval-ms", type=int, default=INTERVAL_MS)
     chosen = parser.parse_args()
     agents = json.loads(Path(chosen.agents).read_text())
-    plan = Plan(chosen.batches, chosen.frames, chosen.window, chosen.pause)
+    plan = Plan(chosen.batches, chosen.frames, chosen.window, chosen.pause, chosen.start, chosen.interval_ms)
     print(json.dumps(uvloop.run(run(chosen.port, agents, plan))))
 
 

@@ -1,0 +1,61 @@
+"""What lies in the database of a Pudim under test, asked from the side: sizes, and what the upkeep has still to do."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+_UNDONE = """
+SELECT (SELECT count(*) FROM unrolled WHERE hour < %(over)s)
+    + (SELECT count(*) FROM dirt, unnest(hours) AS one (hour) WHERE hour < %(over)s)
+"""
+_PARTITIONS = """
+SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%(table)s)
+"""
+_CHUNKS = "SELECT hypertable_size(%(table)s)"
+_TABLES = ("frames", "frame_blocks", "minute_blocks", "hour_blocks")
+_CLOSING = 300
+"""An hour is done some minutes after its end."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The database of the Pudim on `data_dir`, the embedded one unless PUDIM_DATABASE_URL names another."""
+
+    data_dir: Path
+
+    def rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self._conninfo(), autocommit=True) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    def undone(self) -> int:
+        """Hours of sources that are over and wait to be rolled up."""
+        (row,) = self.rows(_UNDONE, over=int(time.time() - _CLOSING) // 3600)
+        return int(row[0])
+
+    def backend(self) -> str:
+        return str(self.rows("SELECT backend FROM store")[0][0])
+
+    def bytes_of(self, table: str) -> int:
+        """With indexes and TOAST."""
+        query = _CHUNKS if self.backend() == "hypertable" else _PARTITIONS
+        return int(self.rows(query, table=table)[0][0])
+
+    def figures(self, samples: int) -> dict[str, Any]:
+        sizes = {table: self.bytes_of(table) for table in _TABLES}
+        return {
+            "backend": self.backend(),
+            "raw_bytes_per_sample": round((sizes["frames"] + sizes["frame_blocks"]) / samples, 3),
+            **{f"{table}_bytes": size for table, size in sizes.items()},
+            **{f"{table}_bytes_per_sample": round(size / samples, 3) for table, size in sizes.items()},
+        }
+
+    def _conninfo(self) -> str:
+        given = os.environ.get("PUDIM_DATABASE_URL")
+        if given:
+            return given
+        lines = (self.data_dir / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
+        return f"host={lines[4]} port=5432 user=pudim dbname=pudim"

@@ -1,0 +1,304 @@
+"""The store under the questions of a fleet: loads 24 hours of many servers through the signed path, then asks.
+
+`pudim up` runs as always. Frames come from simulated agents, catching up as after an outage; once the upkeep has rolled
+them up and made them small, a paced fleet goes on sending while the HTTP API is asked. Where Prometheus and
+VictoriaMetrics are installed, they are loaded with the same values and asked the same, in the same run.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.bench.client import Client, Timing
+from tests.bench.database import Storage
+from tests.bench.ingest import enrol
+from tests.bench.load import INTERVAL_MS, WIDTH
+from tests.bench.peers import Prometheus, VictoriaMetrics, installed
+from tests.bench.questions import ask, chart_paths, load_page, pudims
+from tests.running import RunningPudim
+
+TICK = INTERVAL_MS // 1000
+FRAMES_A_BATCH = 60
+HOURS_A_ROUND = 4
+"""So that the generator holds a few hundred megabytes of sealed messages, not all of them."""
+Agents = list[dict[str, str]]
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Generator:
+    """`tests.bench.load` in a process of its own, for some agents."""
+
+    def __init__(self, pudim: RunningPudim, agents: Agents, *options: str) -> None:
+        self._file = tempfile.NamedTemporaryFile("w", suffix=".json")  # noqa: SIM115 - lives as long as the process
+        json.dump(agents, self._file)
+        self._file.flush()
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.bench.load",
+            "--port",
+            str(pudim.port),
+            "--agents",
+            self._file.name,
+        ]
+        self._process = subprocess.Popen(
+            [*argv, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._line()
+
+    def go(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def result(self) -> dict[str, float]:
+        found: dict[str, float] = json.loads(self._line())
+        self._process.wait(30)
+        return found
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        if not (line := self._process.stdout.readline()):
+            raise SystemExit("the generator failed")
+        return line
+
+
+class Watched:
+    """The collector's memory, and its CPU time with the database's."""
+
+    def __init__(self, pudim: RunningPudim) -> None:
+        self._process = psutil.Process(pudim.pid)
+        self.most = 0.0
+
+    @property
+    def mebibytes(self) -> float:
+        found: float = self._process.memory_info().rss / 2**20
+        self.most = max(self.most, found)
+        return found
+
+    @property
+    def cpu_seconds(self) -> float:
+        used = self._process.cpu_times()
+        return float(used.user + used.system)
+
+
+def load(pudim: RunningPudim, agents: Agents, start: int, end: int, watched: Watched) -> float:
+    """Every frame from `start` until before `end`, in Unix seconds. How long it took, without preparing messages."""
+    seconds, at = 0.0, start
+    while at < end:
+        until = min(at + HOURS_A_ROUND * 3600, end)
+        ticks = (until - at) // TICK
+        frames = FRAMES_A_BATCH if ticks % FRAMES_A_BATCH == 0 else 1
+        generator = Generator(
+            pudim,
+            agents,
+            *(
+                "--batches",
+                str(ticks // frames),
+                "--frames",
+                str(frames),
+                "--window",
+                "4",
+                "--start",
+                str(at),
+            ),
+        )
+        generator.go()
+        result = generator.result()
+        seconds += result["seconds"]
+        say(
+            f"  {(until - start) / 3600:.1f} h loaded, {result['samples'] / result['seconds']:,.0f} samples/s,"
+            f" collector {watched.mebibytes:.0f} MB"
+        )
+        at = until
+    return seconds
+
+
+def settle(storage: Storage, patience: float, watched: Watched) -> float:
+    """Wait until the upkeep has nothing left to do but the open hour. How long that took."""
+    started = time.monotonic()
+    told = 0.0
+    while left := storage.undone():
+        waited = time.monotonic() - started
+        if waited > patience:
+            raise SystemExit(f"{left} hours of sources are not rolled up after {waited:.0f} s")
+        if waited - told >= 20:
+            say(f"  {left} hours of sources wait for the upkeep, collector {watched.mebibytes:.0f} MB")
+            told = waited
+        time.sleep(0.5)
+    return time.monotonic() - started
+
+
+def last_tick() -> int:
+    return int(time.time()) // TICK * TICK
+
+
+def demo_server(pudim: RunningPudim, days: int, seed: int = 7) -> str:
+    """The id of a simulated server with that many days of history."""
+    argv = [*(sys.executable, "-m", "pudim.cli", "admin", "demo-data", "--servers", "1"), "--days", str(days)]
+    subprocess.run(
+        [*argv, "--seed", str(seed), "--data-dir", str(pudim.data_dir)], check=True, stdout=sys.stderr
+    )
+    (found,) = [one["id"] for one in pudim.call("/api/v2/servers")["items"] if one["name"] == "demo-web-1"]
+    return str(found)
+
+
+def question_pudim(pudim: RunningPudim, agents: Agents, chosen: argparse.Namespace) -> dict[str, Timing]:
+    headers = {"Authorization": f"Bearer {pudim.access['api_token']}"}
+    asked = pudims([agent["id"] for agent in agents], chosen.hours)
+    return {one.name: ask(pudim.port, one, headers, chosen.requests) for one in asked}
+
+
+def question_page(pudim: RunningPudim, server: str, days: int) -> Timing:
+    headers = {"Authorization": f"Bearer {pudim.access['api_token']}"}
+    with Client(pudim.port, headers) as client:
+        page = client.get(f"/servers/{server}").decode()
+    paths = chart_paths(page, server, f"{days}d")
+    say(f"  a page of {len(paths)} requests")
+    return load_page(pudim.port, headers, paths, loads=20)
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-"))
+        pudim = stack.enter_context(RunningPudim(Path(folder) / "data"))
+        storage, watched = Storage(pudim.data_dir), Watched(pudim)
+        with ThreadPoolExecutor(4) as pool:
+            agents = list(pool.map(lambda number: enrol(pudim, number), range(chosen.servers)))
+        end = last_tick()
+        start = end - chosen.hours * 3600
+        samples = chosen.servers * WIDTH * (end - start) // TICK
+        say(f"{samples / 1e6:.0f} million samples of {chosen.servers} servers, {chosen.hours} h")
+        busy = watched.cpu_seconds
+        seconds = load(pudim, agents, start, end, watched)
+        drained = settle(storage, chosen.patience, watched)
+        busy = watched.cpu_seconds - busy
+        figures: dict[str, Any] = {
+            "servers": chosen.servers,
+            "metrics": WIDTH,
+            "hours": chosen.hours,
+            "samples": samples,
+            "ingest_samples_per_second": round(samples / seconds),
+            "upkeep_after_load_s": round(drained, 1),
+            "collector_cpu_s_per_million": round(busy / samples * 1e6, 3),
+            "collector_rss_mb": round(watched.mebibytes),
+            "collector_rss_most_mb": round(watched.most),
+        }
+        figures |= storage.figures(samples)
+        if chosen.page_days:
+            page_server = demo_server(pudim, chosen.page_days)
+        fleet = live_fleet(pudim, agents, end, watched)
+        stack.callback(fleet.end)
+        timings = question_pudim(pudim, agents, chosen)
+        if chosen.page_days:
+            timings["server_page_90d"] = question_page(pudim, page_server, chosen.page_days)
+        figures |= flat(timings)
+        figures["collector_rss_after_reads_mb"] = round(watched.mebibytes)
+    if chosen.peers:
+        for peer in (VictoriaMetrics, Prometheus):
+            if installed(peer):
+                figures |= question_peer(peer, chosen, start, end)
+    return figures
+
+
+def live_fleet(pudim: RunningPudim, agents: Agents, loaded_until: int, watched: Watched) -> Generator:
+    """What came meanwhile is sent, then every agent sends a frame each 10 seconds."""
+    now = last_tick()
+    if now > loaded_until:
+        load(pudim, agents, loaded_until, now, watched)
+    options = ("--batches", "2000", "--frames", "1", "--pause", str(TICK), "--start", str(now))
+    generator = Generator(pudim, agents, *options)
+    generator.go()
+    time.sleep(TICK + 2)
+    return generator
+
+
+def question_peer(
+    peer: type[Prometheus | VictoriaMetrics], chosen: argparse.Namespace, start: int, end: int
+) -> dict[str, Any]:
+    name = peer.name
+    say(f"{name}: {chosen.peer_metrics} of {WIDTH} metrics of each server")
+    with tempfile.TemporaryDirectory(prefix="pudim-bench-") as folder, peer(Path(folder)) as running:
+        started = time.monotonic()
+        samples = running.load(chosen.servers, chosen.peer_metrics, start, end, say)
+        seconds = time.monotonic() - started
+        asked = running.questions(chosen.servers, chosen.peer_metrics, end, chosen.hours)
+        timings = {one.name: ask(running.port, one, {}, chosen.requests) for one in asked}
+        figures = {
+            f"{name}_samples": samples,
+            f"{name}_load_samples_per_second": round(samples / seconds),
+            f"{name}_bytes_per_sample": round(running.settled_bytes() / samples, 2),
+            f"{name}_rss_mb": round(running.mebibytes),
+        }
+        return figures | {f"{name}_{key}": value for key, value in flat(timings).items()}
+
+
+def flat(timings: dict[str, Timing]) -> dict[str, float]:
+    figures = {}
+    for name, timing in timings.items():
+        if name == "server_page_90d":
+            figures["server_page_90d_ms"] = round(timing.p95_ms, 2)
+        else:
+            figures[f"{name}_p95_ms"] = round(timing.p95_ms, 2)
+        figures[f"{name}_p50_ms"] = round(timing.p50_ms, 2)
+        figures[f"{name}_client_ms"] = round(timing.client_ms, 3)
+        figures[f"{name}_answer_bytes"] = round(timing.bytes)
+    return figures
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--servers", type=int, default=200)
+    parser.add_argument("--metrics", type=int, default=WIDTH, choices=[WIDTH], help="of each server")
+    parser.add_argument("--hours", type=int, default=24, help="how much is loaded")
+    parser.add_argument("--requests", type=int, default=300, help="of each kind")
+    parser.add_argument(
+        "--page-days", type=int, default=90, help="history behind the server's page; 0 leaves it out"
+    )
+    parser.add_argument("--patience", type=float, default=900, help="seconds for the upkeep after the load")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--peer-metrics", type=int, default=12, help="of each server, for the peers load more slowly"
+    )
+    parser.add_argument(
+        "--soak", type=float, default=0, metavar="MINUTES", help="instead: watch memory under load"
+    )
+    return parser
+
+
+def main() -> None:
+    chosen = options().parse_args()
+    if chosen.soak:
+        from tests.bench.soak import soak
+
+        figures = soak(chosen.servers, chosen.soak)
+    else:
+        figures = measure(chosen)
+    if chosen.json:
+        print(json.dumps(figures))
+        return
+    print(f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}")
+    for name, figure in figures.items():
+        print(f"{name:44} {figure:>16,}" if isinstance(figure, int | float) else f"{name:44} {figure:>16}")
+
+
+if __name__ == "__main__":
+    main()
