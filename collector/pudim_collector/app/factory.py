@@ -29,6 +29,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "metrics": runtime.metrics,
             "changes": Changes(runtime.announcements),
             "invitations": Invitations(runtime.servers, settings.url, runtime.key),
+            "storage": runtime.storage,
             "collector_key": runtime.key,
             "database": runtime.database,
             "supervisor": runtime.supervisor,

@@ -6,17 +6,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.features import PERMISSIONS
+from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, Servers
+from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine
 from pudim_collector.infra.scheduler import Job, Scheduler
@@ -25,6 +28,7 @@ from pudim_collector.ingest.endpoint import AgentStream
 from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.reading import Reader
+from pudim_collector.series.retention import Retention
 from pudim_collector.series.store import Store
 from pudim_collector.series.turns import upkeep_turn
 from pudim_collector.series.upkeep import Upkeep
@@ -47,6 +51,7 @@ class Runtime:
     accounts: Accounts
     servers: Servers
     metrics: Metrics
+    storage: Storage
     announcements: Announcements
     writer: Writer
     agents: EnrolledAgents
@@ -58,7 +63,7 @@ class Runtime:
         cls, settings: Settings, key: Ed25519PrivateKey, database: PsycopgEngine, clock: Clock
     ) -> Runtime:
         store, reader = Store(database), Reader(database)
-        announcements = Announcements(database, [COMMITTED, WATCH, REVOKED])
+        announcements = Announcements(database, [COMMITTED, WATCH, REVOKED, LIMITS_CHANGED])
         servers = Servers(reader, announcements, clock)
         writer, agents = Writer(store), EnrolledAgents(servers)
         return cls(
@@ -72,6 +77,7 @@ class Runtime:
             Accounts(clock, PERMISSIONS),
             servers,
             Metrics(reader, servers, announcements, clock),
+            Storage(database, store, announcements, clock, _local_disk(settings)),
             announcements,
             writer,
             agents,
@@ -89,6 +95,8 @@ class Runtime:
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
             revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)
             self.supervisor.start("revoking", revoking.run)
+            limits = LimitsHeard(self.announcements, self.store, self.clock)
+            self.supervisor.start("limits", limits.run)
         if self.settings.role.includes(Role.JOBS):
             self.supervisor.start("scheduler", Scheduler(self.database, self._jobs(), self.clock).run)
         try:
@@ -103,11 +111,22 @@ class Runtime:
             Job("make room for frames", timedelta(hours=1), self._make_room),
             Job("roll up", timedelta(minutes=1), self._roll_up),
             Job("give space back", timedelta(minutes=10), self.upkeep.tidy),
+            Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
+            Job("measure storage", timedelta(minutes=10), self.storage.measure),
         ]
 
     async def _roll_up(self) -> None:
         async with upkeep_turn(self.database):
             await self.upkeep.run_once(patience=ROLL_UP_SECONDS)
 
+    async def _keep_to_limits(self) -> None:
+        async with upkeep_turn(self.database):
+            await Retention(self.database, self.store, self.storage.raw_moved).run_once(self.clock.now())
+
     async def _make_room(self) -> None:
         await self.store.prepare(self.clock.now())
+
+
+def _local_disk(settings: Settings) -> Path | None:
+    """Where the database's disk can be asked how full it is."""
+    return settings.data_dir if settings.database_url is None else None

@@ -11,7 +11,7 @@ from pudim_collector.infra.database import database
 from pudim_collector.infra.supervised import Backoff
 from tests.collector.app.site import Site, figures, report
 
-LOOPS = {"announcements", "writer", "watching", "revoking", "scheduler"}
+LOOPS = {"announcements", "writer", "watching", "revoking", "limits", "scheduler"}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,39 @@
+"""Storage in the API."""
+
+from __future__ import annotations
+
+from litestar import Controller, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from pudim_collector.features.storage.schemas import StorageLimits, StorageLoss, StorageStatus
+from pudim_collector.features.storage.service import Storage
+from pudim_collector.infra.auth import Principal, requires
+
+
+class StorageApi(Controller):
+    path = "/api/v2/storage"
+    tags = ("Storage",)
+
+    @get(opt=requires("storage:read"), operation_id="get_storage")
+    async def status(self, storage: NamedDependency[Storage]) -> StorageStatus:
+        """What the store holds, how it grows, and where that ends."""
+        return StorageStatus.of(await storage.view())
+
+    @post("/preview", opt=requires("storage:write"), operation_id="preview_storage_limits", status_code=200)
+    async def preview(
+        self, storage: NamedDependency[Storage], data: JSONBody[StorageLimits]
+    ) -> list[StorageLoss]:
+        """What these limits would drop now. Nothing is changed."""
+        return [StorageLoss.of(loss) for loss in await storage.preview(data.plain())]
+
+    @put("/limits", opt=requires("storage:write"), operation_id="set_storage_limits")
+    async def change(
+        self,
+        storage: NamedDependency[Storage],
+        principal: NamedDependency[Principal],
+        data: JSONBody[StorageLimits],
+    ) -> StorageLimits:
+        """Keep to these limits. What is beyond them is dropped within minutes, for good."""
+        await storage.change(data.plain(), f"{principal.kind} {principal.name}")
+        return data
