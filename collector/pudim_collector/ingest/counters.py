@@ -15,6 +15,7 @@ lost = counter(
 )
 refusals = counter("pudim_ingest_refusals_total", "Refused messages, batches and sessions.", ["code"])
 commits = counter("pudim_ingest_commits_total", "Group commits.", ["outcome"])
+failed_commits = counter("pudim_ingest_failed_commits_total", "Commits that the database refused.", ["cause"])
 commit_seconds = histogram(
     "pudim_ingest_commit_seconds",
     "Duration of a group commit.",

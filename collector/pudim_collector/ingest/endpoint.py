@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar.types import Receive, Scope, Send
 
 from pudim.wire.channel import Channel
-from pudim.wire.refusals import Malformed, Oversize, Refusal, StoreUnavailable, Superseded
+from pudim.wire.refusals import Malformed, Oversize, Refusal, Superseded
 from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.agents import Agent, Agents
 from pudim_collector.ingest.boots import LATE_MS
 from pudim_collector.ingest.session import Session, Socket, greet
+from pudim_collector.ingest.storing import unavailable
 from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.store import Store
@@ -118,8 +119,8 @@ class AgentStream:
             return await self._converse(socket, agent, channel)
         except Refusal as refusal:
             return refusal
-        except _STORE_FAILED:
-            return StoreUnavailable()
+        except _STORE_FAILED as error:
+            return unavailable(error)
         except OSError:  # the peer is gone, or did not speak in time
             return None
 
@@ -149,8 +150,8 @@ class AgentStream:
             return await session.run()
         except Refusal as refusal:
             return refusal
-        except _STORE_FAILED:
-            return StoreUnavailable()
+        except _STORE_FAILED as error:
+            return unavailable(error)
 
     async def _take_over(self, session: Session) -> None:
         """The newest connection of an agent is the one that counts: an older one is half dead.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
@@ -12,12 +11,12 @@ import psycopg
 
 from pudim.wire.refusals import Refusal, StoreUnavailable, Superseded
 from pudim_collector.infra.database.errors import DatabaseError
+from pudim_collector.infra.database.lane import Lane
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.boots import BootProgress
+from pudim_collector.ingest.storing import Storing, refused, unavailable
 from pudim_collector.series.frames import SourceFrames
 from pudim_collector.series.store import Arrival, LedgerConflict, Step, Store
-
-log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.05
 """How long a first batch waits for company; a commit's fixed cost is shared by all that come meanwhile."""
@@ -25,7 +24,12 @@ FULL_BYTES = 256 << 10
 """A commit this large is not made to wait for more: its fixed cost is shared by a few hundred frames already."""
 MAX_PENDING_BYTES = 64 << 20
 """Sessions are read no further while this much waits for the disk."""
+PROBE_SECONDS = 5.0
+"""While commits fail and nothing comes: who looks at the readiness may send nobody here before it is well again."""
 _FORESEEN = (psycopg.Error, DatabaseError, OSError)
+_REFUSED = (psycopg.DataError, psycopg.IntegrityError)
+_DEADLOCKS = 5
+"""In a row; PostgreSQL ends only one of those who wait for each other, so the next attempt finds the way free."""
 _MOST_NAMED = 200
 """More servers than this are announced as `*`: a notification carries at most 8000 bytes."""
 
@@ -93,11 +97,15 @@ Waiting: TypeAlias = Accepted | Delivery
 
 
 class Writer:
-    """Commits accepted batches; `run` is its loop."""
+    """Commits accepted batches; `run` is its loop. It has a connection to itself, so no page can hold it up."""
 
-    def __init__(self, store: Store, *, gather_seconds: float = GATHER_SECONDS) -> None:
+    def __init__(
+        self, store: Store, *, gather_seconds: float = GATHER_SECONDS, probe_seconds: float = PROBE_SECONDS
+    ) -> None:
         self._store = store
-        self._gather_seconds = gather_seconds
+        self._gather_seconds, self._probe_seconds = gather_seconds, probe_seconds
+        self._lane: Lane = store.lane()
+        self.storing = Storing()
         self._waiting: list[Waiting] = []
         self._waiting_bytes = 0
         self._committing_bytes = 0
@@ -134,13 +142,32 @@ class Writer:
     async def run(self) -> None:
         try:
             while True:
-                await self._arrived.wait()
-                await self._gather()
-                await self._commit_waiting()
+                if await self._batches_came():
+                    await self._gather()
+                    await self._commit_waiting()
+                else:
+                    await self._probe()
         finally:
             left = self._take()
-            self._fail(left, StoreUnavailable("the writer was stopped"))
+            self._fail(left, _stopped())
             await self._finish(left)
+            await self._lane.close()
+
+    async def _batches_came(self) -> bool:
+        """False when, after a commit that failed, it is time to see whether the next one would work."""
+        patience = self._probe_seconds if self.storing.failing else None
+        try:
+            return await asyncio.wait_for(self._arrived.wait(), patience)
+        except TimeoutError:
+            return False
+
+    async def _probe(self) -> None:
+        try:
+            await self._store.probe(self._lane)
+        except _FORESEEN as error:
+            self.storing.failed(error)
+        else:
+            self.storing.worked()
 
     async def _gather(self) -> None:
         try:
@@ -160,11 +187,14 @@ class Writer:
         try:
             with counters.commit_seconds.time():
                 await self._commit(batches)
+        except asyncio.CancelledError:
+            self._fail(batches, _stopped())
+            raise
         except BaseException as error:
             # Whatever it was, the sessions must not wait for these batches, nor bring more behind them.
-            log.error("commit of %d batches failed: %s", len(batches), error)  # noqa: TRY400 - no payload in logs
             counters.commits.labels("failed").inc()
-            self._fail(batches, StoreUnavailable())
+            self.storing.failed(error)
+            self._fail(batches, unavailable(error))
             if not isinstance(error, _FORESEEN):
                 raise
         finally:
@@ -177,19 +207,18 @@ class Writer:
             self._settled.notify_all()
 
     async def _commit(self, batches: list[Waiting]) -> None:
+        deadlocks = 0
         while batches:
             try:
-                await self._store.commit(
-                    [frames for batch in batches for frames in batch.frames],
-                    _steps(batches),
-                    _announcement(batches),
-                    _arrivals(batches),
-                )
-            except (psycopg.DataError, psycopg.IntegrityError):
-                if len({batch.owner for batch in batches}) == 1:
-                    raise
-                await self._commit_apart(batches)
+                await self._store_all(batches)
+            except _REFUSED as error:
+                await self._commit_apart(batches, error)
                 return
+            except psycopg.errors.DeadlockDetected:
+                counters.commits.labels("deadlock").inc()
+                deadlocks += 1
+                if deadlocks == _DEADLOCKS:
+                    raise
             except LedgerConflict as conflict:
                 counters.commits.labels("conflict").inc()
                 beaten = [one for one in _counted(batches) if one.boot.ledger_id in conflict.ledger_ids]
@@ -198,22 +227,32 @@ class Writer:
                 batches = [one for one in batches if id(one) not in gone]
             else:
                 _count(batches)
+                self.storing.worked()
                 self._acknowledge(batches)
                 return
 
-    async def _commit_apart(self, batches: Iterable[Waiting]) -> None:
+    async def _store_all(self, batches: Sequence[Waiting]) -> None:
+        await self._store.commit(
+            [frames for batch in batches for frames in batch.frames],
+            _steps(batches),
+            _announcement(batches),
+            _arrivals(batches),
+            lane=self._lane,
+        )
+
+    async def _commit_apart(self, batches: Iterable[Waiting], error: psycopg.Error) -> None:
         """Each owner's batches on their own: what the database refuses of one must not hold up the others."""
         by_owner: dict[int, list[Waiting]] = {}
         for batch in batches:
             by_owner.setdefault(batch.owner, []).append(batch)
+        if len(by_owner) == 1:
+            (own,) = by_owner.values()
+            counters.commits.labels("refused").inc()
+            refused(error, ", ".join(map(str, own[0].servers)))
+            self._fail(own, unavailable(error))
+            return
         for own in by_owner.values():
-            try:
-                await self._commit(own)
-            except (psycopg.DataError, psycopg.IntegrityError) as error:
-                servers = ", ".join(map(str, own[0].servers))
-                log.error("the database refuses batches of server %s: %s", servers, error)  # noqa: TRY400
-                counters.commits.labels("refused").inc()
-                self._fail(own, StoreUnavailable())
+            await self._commit(own)
 
     @staticmethod
     def _acknowledge(batches: Iterable[Waiting]) -> None:
@@ -231,6 +270,10 @@ class Writer:
     def _fail(batches: Iterable[Waiting], refusal: Refusal) -> None:
         for one in {batch.owner: batch for batch in batches}.values():
             one.fail(refusal)
+
+
+def _stopped() -> StoreUnavailable:
+    return StoreUnavailable("the writer was stopped")
 
 
 def _counted(batches: Iterable[Waiting]) -> list[Accepted]:

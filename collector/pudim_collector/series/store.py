@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -12,7 +13,8 @@ from psycopg import errors
 
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.layouts import Layout, Source
-from pudim_collector.infra.database import Connection, PsycopgEngine
+from pudim_collector.infra.database import Connection, PsycopgEngine, SessionSettings
+from pudim_collector.infra.database.lane import Lane
 from pudim_collector.series.backends import EPOCH, TABLES, Backend
 from pudim_collector.series.backends.choice import chosen_backend
 from pudim_collector.series.frames import (
@@ -27,6 +29,9 @@ from pudim_collector.series.frames import (
 from pudim_collector.series.statements import run
 
 AHEAD = timedelta(days=2)
+_LANE = SessionSettings("pudim writer")
+_SPACE = "CREATE TEMP TABLE space ON COMMIT DROP AS SELECT gen_random_uuid() FROM generate_series(1, 50000)"
+"""Some two megabytes, by the way that frames take."""
 
 
 class LedgerConflict(PudimError):
@@ -123,20 +128,32 @@ class Store:
         steps: Sequence[Step],
         announcement: str,
         arrivals: Sequence[Arrival] = (),
+        *,
+        lane: Lane | None = None,
     ) -> None:
-        """Store frames and move the ledger in one transaction, then notify `pudim_committed`.
+        """Store frames and move the ledger in one transaction, then notify `pudim_committed`; `lane` is of `lane()`.
 
         Raises LedgerConflict, after which nothing is stored, and psycopg's errors, after which nothing is stored
         unless the connection was lost in the COMMIT itself; the ledger tells.
         """
         try:
-            await self._commit(frames, steps, announcement, arrivals)
+            await self._commit(frames, steps, announcement, arrivals, lane)
         except errors.CheckViolation:
             # No partition holds them: nobody has made room for long, or a person dropped one.
-            async with self._database.transaction(), self._database.connection() as connection:
+            async with self._transaction(lane) as connection:
                 for day in days_of(frames):
                     await self._make_room(connection, day, day)
-            await self._commit(frames, steps, announcement, arrivals)
+            await self._commit(frames, steps, announcement, arrivals, lane)
+
+    def lane(self) -> Lane:
+        """For commits that wait for nobody else's connection; to be closed."""
+        return Lane(self._database, _LANE)
+
+    async def probe(self, lane: Lane) -> None:
+        """Whether a commit would find the frames unlocked and space on the disk; if not, raises as it would."""
+        async with lane.transaction() as connection:
+            await connection.execute("LOCK TABLE frames, ledger, dirt IN ROW EXCLUSIVE MODE NOWAIT")
+            await connection.execute(_SPACE)
 
     async def _commit(
         self,
@@ -144,8 +161,9 @@ class Store:
         steps: Sequence[Step],
         announcement: str,
         arrivals: Sequence[Arrival],
+        lane: Lane | None,
     ) -> None:
-        async with self._database.transaction(), self._database.connection() as connection:
+        async with self._transaction(lane) as connection:
             async with connection.cursor() as cursor, cursor.copy(COPY_FRAMES) as copy:
                 await copy.write(COPY_HEADER)
                 for rows in copy_rows(frames):
@@ -155,6 +173,15 @@ class Store:
             moved = (await run(connection, "advance_ledger", *told))[0][0]
             if len(moved or ()) != len(steps):
                 raise LedgerConflict(frozenset(step.ledger_id for step in steps) - frozenset(moved or ()))
+
+    @asynccontextmanager
+    async def _transaction(self, lane: Lane | None) -> AsyncIterator[Connection]:
+        if lane is None:
+            async with self._database.transaction(), self._database.connection() as connection:
+                yield connection
+        else:
+            async with lane.transaction() as connection:
+                yield connection
 
     async def _make_room(self, connection: Connection, oldest: datetime, newest: datetime) -> None:
         if self.backend is not None:
