@@ -175,12 +175,27 @@ async def test_they_are_enrolled_and_their_boots_are_in_the_ledger(migrated: str
         assert record.facts["host.name"] == record.name
         assert record.agent_version
     async with database.connection() as connection:
-        query = "SELECT server_id, sum(last_seq), sum(lost) FROM ledger GROUP BY server_id"
+        query = (
+            "SELECT server_id, sum(last_seq), sum(lost), min(first_ms), max(last_ms), max(interval_ms), count(*)"
+            " FROM ledger GROUP BY server_id"
+        )
         ledger = {row[0]: row[1:] for row in await fetch(connection, query)}
-    assert ledger[found.servers[0]] == (len(made(2).times), 0)
+    times = made(2).times
+    assert ledger[found.servers[0]] == (len(times), 0, times[0], times[-1], TICK, 1)
     assert set(ledger) == set(found.servers)
     keys_seen = {records[server].public_key for server in found.servers}
     assert len(keys_seen) == 3
+
+
+async def test_each_boot_has_its_own_batches(migrated: str) -> None:
+    """The newest five days have an outage in them, after which the host boots."""
+    (server,) = (await loaded(5)).servers
+    times = made(5).times
+    (start,) = np.flatnonzero(np.diff(times) > HOUR) + 1
+    async with database.connection() as connection:
+        query = "SELECT last_seq, first_ms, last_ms FROM ledger WHERE server_id = $1 ORDER BY first_ms"
+        found = await fetch(connection, query, [server])
+    assert found == [(start, times[0], times[start - 1]), (len(times) - start, times[start], times[-1])]
 
 
 async def test_a_longer_installation_takes_them_too(migrated: str) -> None:

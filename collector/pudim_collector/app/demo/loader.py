@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim.wire import enrolment
 from pudim.wire.keys import generate, public_bytes
 from pudim_collector.app.demo.machines import Machine, fleet
-from pudim_collector.app.demo.signals import DAY, TICK
+from pudim_collector.app.demo.signals import DAY, TICK, Times
 from pudim_collector.app.demo.simulation import Simulation, Stream
 from pudim_collector.app.demo.story import story_of
 from pudim_collector.features.servers.service import Servers
@@ -125,11 +125,11 @@ class Loader:
 
     async def _steps(self, one: Enrolled, host: Stream) -> Sequence[Step]:
         """A batch a tick, under the boot that was up then."""
-        boots, batches = np.unique(one.simulation.story.booted(host.times), return_counts=True)
+        of_frame = one.simulation.story.booted(host.times)
         steps = []
-        for booted, count in zip(boots.tolist(), batches.tolist(), strict=True):
-            boot = await self._store.open_boot(one.server_id, _boot_id(one.server_id, booted))
-            steps.append(_step(boot, count))
+        for booted in np.unique(of_frame).tolist():
+            boot = await self._store.open_boot(one.server_id, _boot_id(one.server_id, booted), TICK)
+            steps.append(_step(boot, host.times[of_frame == booted]))
         return steps
 
 
@@ -137,8 +137,9 @@ async def _nobody_else() -> None:
     """No other process need hear which old frames this one gives up: by their own clocks those are older than any taken."""
 
 
-def _step(boot: Boot, batches: int) -> Step:
-    return Step(boot.ledger_id, boot.last_seq, boot.last_seq + batches, 0)
+def _step(boot: Boot, times: Times) -> Step:
+    ends = int(times[0]), int(times[-1])
+    return Step(boot.ledger_id, boot.last_seq, boot.last_seq + len(times), 0, *ends)
 
 
 def _frames(source_id: int, stream: Stream) -> SourceFrames:
