@@ -12,7 +12,7 @@ from pudim_collector.series.backends.choice import chosen_backend
 from pudim_collector.series.reading import Reader
 from pudim_collector.series.statements import MIGRATIONS
 from pudim_collector.series.store import Store
-from tests.collector.series.offered import NOT_OFFERED, OFFERED
+from tests.collector.series.offered import NOT_OFFERED, OFFERED, label
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -20,11 +20,11 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each backend in turn, so that a test's id tells where it ran."""
     if "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", OFFERED, ids=[backend.name for backend in OFFERED])
+        metafunc.parametrize("backend", OFFERED, ids=[label(backend) for backend in OFFERED])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    names = ", ".join(backend.name for backend in OFFERED)
+    names = ", ".join(label(backend) for backend in OFFERED)
     terminalreporter.write_line(f"Frames were kept as: {names}. {NOT_OFFERED}")
 
 
@@ -49,5 +49,5 @@ async def store(backend: Backend, migrated: str, clock: ManualClock) -> Store:
 
 
 @pytest.fixture
-def reader(store: Store) -> Reader:
-    return Reader(database)
+def reader(store: Store, clock: ManualClock) -> Reader:
+    return Reader(database, clock)
