@@ -33,5 +33,6 @@ def web_application(runtime: Runtime) -> Litestar:
             "collector_key": runtime.key,
             "database": runtime.database,
             "supervisor": runtime.supervisor,
+            "checks": runtime.checks,
         },
     )

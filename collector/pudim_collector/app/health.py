@@ -11,6 +11,7 @@ from litestar.openapi import ResponseSpec
 from msgspec import Struct
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.app.checks import WELL, Checks
 from pudim_collector.infra import telemetry
 from pudim_collector.infra.auth import public
 from pudim_collector.infra.database import PsycopgEngine
@@ -30,11 +31,12 @@ class Alive(Struct):
 
 
 class Ready(Struct):
-    """`loops` are the background loops and their states."""
+    """`loops` are the background loops and their states; `checks` say "well", or what is wrong."""
 
     status: str
     database: str
     loops: dict[str, str]
+    checks: dict[str, str]
 
 
 @get("/healthz", opt=_OPERATORS, tags=["System"], operation_id="is_alive")
@@ -56,13 +58,16 @@ async def healthz_head() -> None:
     responses={503: ResponseSpec(Ready, description="Not ready.")},
 )
 async def readyz(
-    database: NamedDependency[PsycopgEngine], supervisor: NamedDependency[Supervisor]
+    database: NamedDependency[PsycopgEngine],
+    supervisor: NamedDependency[Supervisor],
+    checks: NamedDependency[Checks],
 ) -> Response[Ready]:
-    """The database answers and every background loop runs; 503 otherwise."""
+    """The database answers, every background loop runs, and what agents send can be stored; 503 otherwise."""
     reached = await _reached(database)
     loops = {name: str(report.state) for name, report in supervisor.reports.items()}
-    ready = reached and supervisor.healthy
-    said = Ready("ready" if ready else "not ready", "reached" if reached else "not reached", loops)
+    found = checks.said()
+    ready = reached and supervisor.healthy and set(found.values()) <= {WELL}
+    said = Ready("ready" if ready else "not ready", "reached" if reached else "not reached", loops, found)
     return Response(said, status_code=200 if ready else 503)
 
 

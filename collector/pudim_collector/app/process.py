@@ -19,19 +19,20 @@ from pudim_collector.app.settings import Role, Settings
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.embedded import EmbeddedPostgres
 from pudim_collector.infra.database.migrations import Applied, migrate
+from pudim_collector.infra.database.watchdog import Watchdog
 from pudim_collector.kernel.clock import SystemClock
 
 POOL_SIZE = 16
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[None]:
+async def open_database(settings: Settings) -> AsyncIterator[EmbeddedPostgres | None]:
     """The process' database: the one of PUDIM_DATABASE_URL, else the embedded one, started and ended here."""
     embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
     try:
         conninfo = await _started(embedded) if embedded else settings.database_url or ""
         await database.open(conninfo, max_size=POOL_SIZE)
-        yield
+        yield embedded
     finally:
         await database.close()
         if embedded:
@@ -66,13 +67,21 @@ async def migrate_database() -> list[Applied]:
 async def collector(settings: Settings) -> AsyncIterator[tuple[Runtime, uvicorn.Server]]:
     """A migrated database, all loops of the role, and an HTTP server that is ready to `serve`."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    async with open_database(settings):
+    async with open_database(settings) as embedded:
         await migrate_database()
         runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
         stream = runtime.stream if settings.role.includes(Role.INGEST) else None
         server = http_server(Entrance(stream, web_application(runtime)), settings)
         async with runtime.running():
+            if embedded is not None:
+                _watch(embedded, runtime)
             yield runtime, server
+
+
+def _watch(embedded: EmbeddedPostgres, runtime: Runtime) -> None:
+    watchdog = Watchdog(embedded)
+    runtime.checks.add("database_server", watchdog.wrong)
+    runtime.supervisor.start("database server", watchdog.run)
 
 
 async def serve(server: uvicorn.Server) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
+from pudim_collector.app.checks import Checks
 from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.revoking import Revoking
@@ -57,6 +58,7 @@ class Runtime:
     agents: EnrolledAgents
     stream: AgentStream
     supervisor: Supervisor
+    checks: Checks = field(default_factory=Checks)
 
     @classmethod
     def assemble(
@@ -91,6 +93,7 @@ class Runtime:
         await self.store.prepare(self.clock.now())
         self.supervisor.start("announcements", self.announcements.run)
         if self.settings.role.includes(Role.INGEST):
+            self.checks.add("storing", lambda: self.writer.storing.failing)
             self.supervisor.start("writer", self.writer.run)
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
             revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)

@@ -30,6 +30,7 @@ async def test_all_is_well(site: Site) -> None:
             "status": "ready",
             "database": "reached",
             "loops": dict.fromkeys(LOOPS, "running"),
+            "checks": {"storing": "well"},
         }
 
 

@@ -6,9 +6,11 @@ Only its programs are used: the wheel's own launcher opens whole folders to ever
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -29,6 +31,11 @@ _LONGEST_SOCKET_PATH = 103  # macOS; Linux takes 107
 _READY_PATIENCE = 300.0  # crash recovery replays up to max_wal_size
 _STOP_PATIENCE = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 _NAME = "pudim"
+_LEAST_SPACE = 1 << 20
+"""With less the server cannot even write down why it ended."""
+_COMPLAINTS = ("PANIC: ", "FATAL: ")
+_PASSING = "the database system is"
+"""How the complaints begin that a server makes to whoever comes while it starts or ends."""
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -85,6 +92,7 @@ class EmbeddedPostgres:
     _lock: IO[str] | None = field(default=None, repr=False)
     _process: psutil.Process | None = field(default=None, repr=False)
     _temporary_socket: Path | None = field(default=None, repr=False)
+    _hurried: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def __post_init__(self) -> None:
         self.folder = self.folder.resolve()
@@ -97,6 +105,7 @@ class EmbeddedPostgres:
         """Create the cluster if it is missing, start or take over its server, and return a conninfo."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _lock(self.folder / "lock")
+        self._hurried.clear()
         try:
             account = choose_account(self.folder)
             self._prepare(account)
@@ -113,6 +122,35 @@ class EmbeddedPostgres:
         if self._postmaster(lines) is None or len(lines) < 8 or lines[7].strip() != "ready":  # noqa: PLR2004
             return None
         return _conninfo(Path(lines[4].strip()))
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process is there; it may be starting or recovering."""
+        process = self._process
+        if isinstance(process, psutil.Popen):
+            return process.poll() is None
+        try:
+            return process is not None and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def restart(self) -> None:
+        """Start a server that has ended by itself, on the same socket. Raises EmbeddedDatabaseError, OSError."""
+        if not self.running:
+            socket_folder = self._take_over() or self._launch(choose_account(self.folder))
+            self._connectable(socket_folder)
+
+    def hurry(self) -> None:
+        """Let a start that waits in another thread fail now."""
+        self._hurried.set()
+
+    def complaint(self) -> str:
+        """Why the server has ended or does not start, as far as it could say so: one line."""
+        if shutil.disk_usage(self.folder).free < _LEAST_SPACE:
+            return f"no space is left on the disk of {self.folder}"
+        said = [line for line in self._last_words().splitlines() if any(word in line for word in _COMPLAINTS)]
+        serious = [line for line in said if _PASSING not in line]
+        return serious[-1] if serious else "its log does not say why"
 
     def stop(self) -> None:
         """End the server (running queries are cancelled, nothing committed is lost) and release the folder."""
@@ -171,7 +209,8 @@ class EmbeddedPostgres:
             return Path(lines[4].strip())
         self._wait_for_leftovers()
         # Nobody is left, so these are stale, though their process id may have been given to a stranger.
-        for stale in (self.cluster / "postmaster.pid", *(self.folder / "run").glob(f"{_SOCKET}*")):
+        sockets = (self._temporary_socket or self.folder / "run").glob(f"{_SOCKET}*")
+        for stale in (self.cluster / "postmaster.pid", *sockets):
             stale.unlink(missing_ok=True)
         return None
 
@@ -186,7 +225,7 @@ class EmbeddedPostgres:
         """A killed postmaster's children end by themselves, and must have before another one starts."""
         deadline = time.monotonic() + 60.0
         while leftovers := _processes_in(self.cluster):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._hurried.is_set():
                 raise EmbeddedDatabaseError(f"processes {leftovers} still use {self.cluster}")
             time.sleep(0.05)
 
@@ -214,7 +253,8 @@ class EmbeddedPostgres:
         wanted = self.folder / "run"
         path = str(wanted / _SOCKET)
         if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH or set(path) & set("\"',\\ @"):
-            wanted = self._temporary_socket = Path(tempfile.mkdtemp(prefix="pudim-"))
+            self._temporary_socket = self._temporary_socket or Path(tempfile.mkdtemp(prefix="pudim-"))
+            wanted = self._temporary_socket
         wanted.mkdir(mode=0o700, exist_ok=True)
         if account is not None:
             os.chown(wanted, account.uid, account.gid)
@@ -226,21 +266,18 @@ class EmbeddedPostgres:
             try:
                 _ensure_database(_conninfo(socket_folder, "postgres"))
             except psycopg.OperationalError as error:
-                if time.monotonic() > deadline or not self._alive():
+                if time.monotonic() > deadline or not self.running or self._hurried.is_set():
                     raise EmbeddedDatabaseError(f"{error}\n{self._last_words()}") from error
                 time.sleep(0.05)
             else:
                 return _conninfo(socket_folder)
 
-    def _alive(self) -> bool:
-        process = self._process
-        if isinstance(process, psutil.Popen):
-            return process.poll() is None
-        return process is not None and process.is_running()
-
     def _last_words(self) -> str:
-        logs = [self.folder / "startup.log", *sorted((self.cluster / "log").glob("*.log"))]
-        return "\n".join(line for log in logs[-2:] for line in _lines(log)[-20:])
+        """What it wrote before its log was open, and the end of its newest log."""
+        logs = sorted((self.cluster / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
+        return "\n".join(
+            line for log in (self.folder / "startup.log", *logs[-1:]) for line in _lines(log)[-20:]
+        )
 
 
 def programs() -> Path:
