@@ -22,7 +22,7 @@ from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, Servers
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.infra.announcements import Announcements
-from pudim_collector.infra.database import PsycopgEngine
+from pudim_collector.infra.database import PsycopgEngine, ReadPool
 from pudim_collector.infra.scheduler import Job, Scheduler
 from pudim_collector.infra.supervised import Supervisor
 from pudim_collector.ingest.endpoint import AgentStream
@@ -48,6 +48,7 @@ class Runtime:
     clock: Clock
     store: Store
     upkeep: Upkeep
+    read_pool: ReadPool
     reader: Reader
     accounts: Accounts
     servers: Servers
@@ -64,7 +65,8 @@ class Runtime:
     def assemble(
         cls, settings: Settings, key: Ed25519PrivateKey, database: PsycopgEngine, clock: Clock
     ) -> Runtime:
-        store, reader = Store(database), Reader(database)
+        store, read_pool = Store(database), ReadPool(database)
+        reader = Reader(database, clock, read_pool)
         announcements = Announcements(database, [COMMITTED, WATCH, REVOKED, LIMITS_CHANGED])
         servers = Servers(reader, announcements, clock)
         writer, agents = Writer(store), EnrolledAgents(servers)
@@ -75,6 +77,7 @@ class Runtime:
             clock,
             store,
             Upkeep(database, store, clock),
+            read_pool,
             reader,
             Accounts(clock, PERMISSIONS),
             servers,
@@ -91,6 +94,7 @@ class Runtime:
     async def running(self) -> AsyncIterator[None]:
         """The loops of this process' role, from a database that is open and migrated."""
         await self.store.prepare(self.clock.now())
+        await self.read_pool.open(self.settings.replica_url)
         self.supervisor.start("announcements", self.announcements.run)
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)
@@ -107,6 +111,7 @@ class Runtime:
         finally:
             await self.writer.settle()
             await self.supervisor.close()
+            await self.read_pool.close()
             self.accounts.close()
 
     def _jobs(self) -> list[Job]:

@@ -33,7 +33,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """`database_url` None means the embedded PostgreSQL in `data_dir`."""
+    """`database_url` None means the embedded PostgreSQL in `data_dir`; charts are read from `replica_url` if it is given."""
 
     data_dir: Path
     database_url: str | None = None
@@ -41,6 +41,7 @@ class Settings:
     port: int = 8460
     public_url: str | None = None
     role: Role = Role.ALL
+    replica_url: str | None = None
 
     @property
     def url(self) -> str:
@@ -64,6 +65,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         port=_port(found.get("PUDIM_PORT") or "8460"),
         public_url=_public_url(found.get("PUDIM_PUBLIC_URL") or ""),
         role=_role(found.get("PUDIM_ROLE") or "all"),
+        replica_url=found.get("PUDIM_DATABASE_REPLICA_URL") or None,
     )
 
 

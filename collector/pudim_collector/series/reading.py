@@ -1,31 +1,32 @@
-"""Reading: latest values, one metric over a range, and frames as they arrive."""
+"""Reading: series over a range from the tier that fits, what is latest, and frames as they arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import asyncio
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-import msgspec
+from psycopg.rows import TupleRow
 
-from pudim.vocabulary.errors import PudimError
-from pudim.wire.layouts import Labels, Series, labels_of
-from pudim_collector.infra.database import Connection, PsycopgEngine
-from pudim_collector.series.buckets import Columns, columns, step_of
+from pudim.wire.layouts import Labels, Series
+from pudim_collector.infra.database import Connection, PsycopgEngine, ReadPool
+from pudim_collector.kernel.clock import Clock, SystemClock
+from pudim_collector.series.answering import Question, Reading, answered, chosen_step
+from pudim_collector.series.catalogue import Catalogue, Key, Named, Place, State
+from pudim_collector.series.fetching import Rows, Run, fetched, runs_of, unpacked
+from pudim_collector.series.limits import check_touched, estimated_rows
+from pudim_collector.series.selecting import Selector
 from pudim_collector.series.statements import run
+from pudim_collector.series.tiers import Kept, Plan, planned
 
-MAX_SERIES = 2_000
-MAX_POINTS = 5_000
-
-
-class TooManySeries(PudimError):
-    """This selects more series than one answer may hold."""
-
-    code = "too_many_series"
-    status = 422
-    hint = f"Ask for fewer servers or a narrower metric; at most {MAX_SERIES} series are returned."
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_FOREVER = 3_650_000
+_MANY_ROWS = 50_000
+"""From so many on, numpy works in a thread, so that others are served meanwhile."""
 
 
 class Latest(NamedTuple):
@@ -37,23 +38,6 @@ class Latest(NamedTuple):
     value: float
 
 
-@dataclass(frozen=True)
-class SeriesColumns:
-    """One series over a range."""
-
-    server_id: UUID
-    series: Series
-    columns: Columns
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One metric over a range; `step` is the buckets' width in seconds."""
-
-    step: int
-    series: list[SeriesColumns]
-
-
 class StoredFrame(NamedTuple):
     source_id: int
     source: str
@@ -62,35 +46,93 @@ class StoredFrame(NamedTuple):
     values: list[float]
 
 
-class _Place(NamedTuple):
-    """Where a series' values stand: SQL's position counts from 1."""
-
-    source_id: int
-    position: int
-
-
 class Reader:
-    """Reads one database's series. Layouts never change, so they are kept in memory once read."""
+    """Reads one database's series. What its sources are is kept in memory."""
 
-    def __init__(self, database: PsycopgEngine) -> None:
-        self._database = database
-        self._layouts: dict[int, tuple[Series, ...]] = {}
+    def __init__(
+        self, database: PsycopgEngine, clock: Clock | None = None, pool: ReadPool | None = None
+    ) -> None:
+        self._pool = pool or ReadPool(database)
+        self._clock = clock or SystemClock()
+        self._catalogue = Catalogue()
+
+    async def read(self, question: Question) -> Reading:
+        """Raises TooManySeries, TooManyPoints, TooMuchTouched or QueryTimeout."""
+
+        async def asked(connection: Connection) -> tuple[Plan, list[Key], list[Run], list[Rows]]:
+            state = await self._catalogue.refresh(connection)
+            places = self._catalogue.places(question.selector)
+            plan = planned(*_span(question), chosen_step(question, len(places)), self._kept(state))
+            check_touched(plan, len(places))
+            runs = runs_of(list(places.values()))
+            rows = [await fetched(connection, stretch, runs) for stretch in plan.stretches] if runs else []
+            return plan, list(places), runs, rows
+
+        plan, keys, runs, rows = await self._pool.run(asked)
+
+        def computed() -> Reading:
+            parts = (
+                [unpacked(*part) for part in zip(plan.stretches, [runs] * len(rows), rows, strict=True)]
+                if rows
+                else []
+            )
+            return answered(question, plan, keys, parts)
+
+        if estimated_rows(plan, len(keys)) < _MANY_ROWS:
+            return computed()
+        return await asyncio.to_thread(computed)
+
+    async def top(
+        self, selector: Selector, most: int, since: datetime, *, lowest: bool = False
+    ) -> list[Latest]:
+        """The `most` series with the highest latest value, or the lowest; those without one since `since` are left out."""
+        until = self._clock.now() + (self._clock.now() - since)
+
+        async def asked(connection: Connection) -> tuple[list[tuple[Key, Place]], list[TupleRow]]:
+            await self._catalogue.refresh(connection)
+            found = self._catalogue.places(selector)
+            places = [(key, place) for key, at in found.items() for place in at]
+            sources = f"{{{','.join(str(place.source_id) for _, place in places)}}}"
+            positions = f"{{{','.join(str(place.position) for _, place in places)}}}"
+            return places, await run(connection, "newest", sources, positions, since, until) if places else []
+
+        places, rows = await self._pool.run(asked)
+        newest: dict[Key, Latest] = {}
+        for (key, _), (time, value) in ((places[row[0] - 1], row[1:]) for row in rows):
+            if key not in newest or newest[key].time < time:
+                newest[key] = Latest(key.server_id, key.series, time, value)
+        known = [one for one in newest.values() if math.isfinite(one.value)]
+        return sorted(known, key=lambda one: one.value, reverse=not lowest)[:most]
+
+    async def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
+        await self._pool.run(self._catalogue.refresh)
+        return self._catalogue.metrics(servers)
+
+    async def labels(self, selector: Selector) -> dict[str, set[str]]:
+        """The values of each label that the selected series have."""
+        await self._pool.run(self._catalogue.refresh)
+        return self._catalogue.labels(selector)
 
     async def last_stored(self, servers: Sequence[UUID]) -> dict[UUID, datetime]:
-        async with self._database.connection() as connection:
+        async def asked(connection: Connection) -> dict[UUID, datetime]:
             return dict(await run(connection, "last_stored", list(servers)))
+
+        return await self._pool.run(asked)
 
     async def latest(
         self, servers: Sequence[UUID], since: datetime, metrics: Sequence[str] | None = None
     ) -> list[Latest]:
         """The newest sample of every series that has one since `since`, at most one a series."""
-        async with self._database.connection() as connection:
-            wanted = None if metrics is None else list(metrics)
+        wanted = None if metrics is None else list(metrics)
+
+        async def asked(connection: Connection) -> list[TupleRow]:
             rows = await run(connection, "latest", list(servers), since, wanted)
-            await self._load_layouts(connection, {row[4] for row in rows})
+            await self._catalogue.load_layouts(connection, {row[4] for row in rows})
+            return rows
+
         newest: dict[tuple[UUID, str, Labels], Latest] = {}
-        for server_id, _, _, labels, layout_id, time, values in rows:
-            for series, value in zip(self._series(layout_id, labels), values, strict=True):
+        for server_id, _, _, labels, layout_id, time, values in await self._pool.run(asked):
+            for series, value in zip(self._catalogue.series_of(layout_id, labels), values, strict=True):
                 if metrics is not None and series.metric not in metrics:
                     continue
                 key = (server_id, series.metric, series.labels)
@@ -98,70 +140,31 @@ class Reader:
                     newest[key] = Latest(server_id, series, time, value)
         return list(newest.values())
 
-    async def read(
-        self, metric: str, servers: Sequence[UUID], start: datetime, end: datetime, points: int
-    ) -> Reading:
-        """All series of `metric` from `start` until before `end` in at most `points` buckets each."""
-        step = step_of((end - start).total_seconds(), points)
-        async with self._database.connection() as connection:
-            places = await self._places(connection, metric, servers)
-            if len(places) > MAX_SERIES:
-                raise TooManySeries(f"{len(places)} series of {metric}")
-            if not places:
-                return Reading(step, [])
-            numbers = [number for number, found in enumerate(places.values()) for _ in found]
-            flat = [place for found in places.values() for place in found]
-            sources, positions = map(list, zip(*flat, strict=True))
-            rows = await run(
-                connection, "read", numbers, sources, positions, start, end, timedelta(seconds=step)
-            )
-        keys = list(places)
-        found = [
-            SeriesColumns(*keys[row[0]], columns(row[1], row[2], row[3], row[4], row[5], step=step))
-            for row in rows
-        ]
-        return Reading(step, found)
-
     async def frames_after(self, server_id: UUID, after: datetime, most: int) -> list[StoredFrame]:
         """Frames of a server with a time after `after`, oldest first."""
-        async with self._database.connection() as connection:
+
+        async def asked(connection: Connection) -> list[TupleRow]:
             rows = await run(connection, "frames_after", server_id, after, most)
-            await self._load_layouts(connection, {row[3] for row in rows})
+            await self._catalogue.load_layouts(connection, {row[3] for row in rows})
+            return rows
+
         return [
-            StoredFrame(source_id, name, self._series(layout_id, labels), time, values)
-            for source_id, name, labels, layout_id, time, values in rows
+            StoredFrame(source_id, name, self._catalogue.series_of(layout_id, labels), time, values)
+            for source_id, name, labels, layout_id, time, values in await self._pool.run(asked)
         ]
 
-    async def _places(
-        self, connection: Connection, metric: str, servers: Sequence[UUID]
-    ) -> Mapping[tuple[UUID, Series], list[_Place]]:
-        """Where each series of `metric` stands. A series moves to a new source when its layout changes."""
-        rows = await run(connection, "sources", list(servers), metric)
-        await self._load_layouts(connection, {row[3] for row in rows})
-        places: dict[tuple[UUID, Series], list[_Place]] = {}
-        for server_id, source_id, labels, layout_id in rows:
-            for position, series in enumerate(self._series(layout_id, labels), 1):
-                if series.metric == metric:
-                    places.setdefault((server_id, series), []).append(_Place(source_id, position))
-        return places
-
-    async def _load_layouts(self, connection: Connection, layout_ids: Iterable[int]) -> None:
-        missing = [layout_id for layout_id in layout_ids if layout_id not in self._layouts]
-        if missing:
-            for layout_id, series in await run(connection, "layouts", missing):
-                self._layouts[layout_id] = tuple(
-                    Series(metric, unit, labels_of(labels))
-                    for metric, unit, labels in msgspec.json.decode(series)
-                )
-
-    def _series(self, layout_id: int, source_labels: str) -> tuple[Series, ...]:
-        """A layout's series with their source's labels added."""
-        added = msgspec.json.decode(source_labels, type=dict[str, str])
-        layout = self._layouts[layout_id]
-        if not added:
-            return layout
-        return tuple(_with(series, added) for series in layout)
+    def _kept(self, state: State) -> Kept:
+        now = self._clock.now()
+        raw, minute, hour = (
+            _ms(now - timedelta(days=state.days.get(tier, _FOREVER))) for tier in ("raw", "minute", "hour")
+        )
+        return Kept(max(raw, _ms(state.raw_since or _EPOCH)), minute, hour, _ms(state.rolled_until or _EPOCH))
 
 
-def _with(series: Series, labels: Mapping[str, str]) -> Series:
-    return Series(series.metric, series.unit, labels_of({**dict(series.labels), **labels}))
+def _span(question: Question) -> tuple[int, int]:
+    """In whole milliseconds, as frames' times are."""
+    return -((_EPOCH - question.start) // _MILLISECOND), -((_EPOCH - question.end) // _MILLISECOND)
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND

@@ -68,11 +68,12 @@ async def test_columns_have_one_length_and_a_gap_is_a_row_of_nulls(site: Site) -
 async def test_buckets_hold_minimum_average_and_maximum(site: Site) -> None:
     agent = await site.enrol()
     await report(agent, *(figures(BASE + 10_000 * n, n / 8) for n in range(6)))
+    await site.runtime.upkeep.run_once()
     found = await site.get(
         "/api/v2/series", metric=CPU, **{"from": BASE / 1000, "to": BASE / 1000 + 60, "points": 1}
     )
     total = next(one for one in found["series"] if not one["labels"])
-    assert found["step"] == 60
+    assert (found["step"], found["tier"]) == (60, "minute")
     assert [total[name] for name in COLUMNS] == [[BASE / 1000], [0.0], [0.3125], [0.625], [6]]
 
 

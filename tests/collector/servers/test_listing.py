@@ -50,6 +50,7 @@ async def test_a_server_before_and_after_its_first_frame(site: Site, clock: Manu
         "cpu": None,
         "memory": None,
         "disk": None,
+        "tags": [],
     }
     await report(agent)
     found = await one(site, agent.agent_id)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import numpy as np
 from msgspec import Struct
 
 from pudim_collector.features.metrics.rules import Range
-from pudim_collector.series import reading
+from pudim_collector.series import answering
+from pudim_collector.series.answering import Reading
+from pudim_collector.series.catalogue import Named
 from pudim_collector.series.reading import Latest
 
 
@@ -29,10 +33,28 @@ class LatestSample(Struct):
         return cls(series.metric, dict(series.labels), series.unit, latest.time, value)
 
 
-class SeriesColumns(Struct):
-    """One series in columns: buckets' starts in Unix seconds. A gap is a row of nulls with count 0."""
+class TopSample(Struct):
+    """The newest sample of one of the series with the highest or lowest values."""
 
     server: UUID
+    labels: dict[str, str]
+    unit: str
+    time: datetime
+    value: float
+
+    @classmethod
+    def of(cls, latest: Latest) -> TopSample:
+        series = latest.series
+        return cls(latest.server_id, dict(series.labels), series.unit, latest.time, latest.value)
+
+
+class SeriesColumns(Struct):
+    """One series in columns: buckets' starts in Unix seconds. A gap is a row of nulls with count 0.
+
+    `server` is null where series of several servers are combined.
+    """
+
+    server: UUID | None
     labels: dict[str, str]
     time: list[float]
     min: list[float | None]
@@ -41,7 +63,7 @@ class SeriesColumns(Struct):
     count: list[int]
 
     @classmethod
-    def of(cls, found: reading.SeriesColumns) -> SeriesColumns:
+    def of(cls, found: answering.SeriesColumns) -> SeriesColumns:
         columns = found.columns
         # NaN becomes null in JSON.
         return cls(
@@ -51,22 +73,86 @@ class SeriesColumns(Struct):
             columns.low.tolist(),
             columns.mean.tolist(),
             columns.high.tolist(),
-            columns.count.astype(int).tolist(),
+            np.rint(columns.count).astype(np.int64).tolist(),
         )
 
 
 class SeriesRange(Struct, rename={"start": "from", "end": "to"}):
-    """One metric over a range: from and to in Unix seconds, step the buckets' width in seconds."""
+    """One metric over a range: from and to in Unix seconds, step the buckets' width in seconds.
+
+    `tier` tells what the buckets were made of: `raw` frames, or rollups of a `minute` or an `hour`.
+    """
 
     metric: str
     unit: str
     start: float
     end: float
     step: int
+    tier: str
     series: list[SeriesColumns]
 
     @classmethod
-    def of(cls, metric: str, span: Range, found: reading.Reading) -> SeriesRange:
+    def of(cls, metric: str, span: Range, found: Reading) -> SeriesRange:
         unit = found.series[0].series.unit if found.series else ""
         series = [SeriesColumns.of(one) for one in found.series]
-        return cls(metric, unit, span.start.timestamp(), span.end.timestamp(), found.step, series)
+        return cls(
+            metric, unit, span.start.timestamp(), span.end.timestamp(), found.step, found.tier.value, series
+        )
+
+
+class MetricColumns(Struct):
+    """The series of one metric."""
+
+    metric: str
+    unit: str
+    series: list[SeriesColumns]
+
+
+class Charts(Struct, rename={"start": "from", "end": "to"}):
+    """Several metrics over one range, in the order in which they were asked for; otherwise as SeriesRange."""
+
+    start: float
+    end: float
+    step: int
+    tier: str
+    metrics: list[MetricColumns]
+
+    @classmethod
+    def of(cls, metrics: Sequence[str], span: Range, found: Reading) -> Charts:
+        by_metric: dict[str, MetricColumns] = {metric: MetricColumns(metric, "", []) for metric in metrics}
+        for one in found.series:
+            columns = by_metric[one.series.metric]
+            columns.unit = one.series.unit
+            columns.series.append(SeriesColumns.of(one))
+        return cls(
+            span.start.timestamp(),
+            span.end.timestamp(),
+            found.step,
+            found.tier.value,
+            list(by_metric.values()),
+        )
+
+
+class Metric(Struct):
+    """A metric with its unit, and how many series of how many servers there are of it."""
+
+    name: str
+    unit: str
+    series: int
+    servers: int
+
+    @classmethod
+    def of(cls, named: Named) -> Metric:
+        return cls(named.metric, named.unit, named.series, named.servers)
+
+
+class Label(Struct):
+    """A label of a metric's series with its values in order, at most `most` of `distinct`."""
+
+    name: str
+    values: list[str]
+    distinct: int
+
+    @classmethod
+    def of(cls, name: str, values: set[str], most: int) -> Label:
+        return cls(name, sorted(values)[:most], len(values))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from pudim_collector.features.metrics.rules import Place, Range
+from pudim_collector.features.metrics.rules import Place
 from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
 from pudim_collector.kernel.clock import Clock
-from pudim_collector.series.reading import Latest, Reader, Reading, StoredFrame
+from pudim_collector.series.answering import Question, Reading
+from pudim_collector.series.catalogue import Named
+from pudim_collector.series.reading import Latest, Reader, StoredFrame
+from pudim_collector.series.selecting import Selector, parse_matcher
 
 WATCH = "pudim_watch"
 WATCH_RENEWED_EVERY = 5.0
@@ -37,10 +40,32 @@ class Metrics:
         found = await self.reader.latest([server_id], self.clock.now() - _LATEST_SINCE)
         return sorted(found, key=lambda latest: latest.series)
 
-    async def read(self, metric: str, server_ids: list[UUID], span: Range, points: int) -> Reading:
-        """Without `server_ids`, of all servers. Raises NoSuchServer or TooManySeries."""
-        known = await self.servers.known(server_ids)
-        return await self.reader.read(metric, known, span.start, span.end, points)
+    async def selected(
+        self, metrics: Sequence[str], server_ids: Sequence[UUID], tags: Sequence[str], where: Sequence[str]
+    ) -> Selector:
+        """Series of all servers where neither ids nor tags are named. Raises NoSuchServer or BadMatcher."""
+        matchers = tuple(parse_matcher(one) for one in where)
+        if tags:
+            chosen: frozenset[UUID] | None = await self.servers.tagged(tags)
+            if server_ids:
+                chosen = (chosen or frozenset()) & await self.servers.existing(server_ids)
+        else:
+            chosen = await self.servers.existing(server_ids) if server_ids else None
+        return Selector(tuple(dict.fromkeys(metrics)), chosen, matchers)
+
+    async def read(self, question: Question) -> Reading:
+        """Raises TooManySeries, TooManyPoints, TooMuchTouched or QueryTimeout."""
+        return await self.reader.read(question)
+
+    async def top(self, selector: Selector, most: int, *, lowest: bool = False) -> list[Latest]:
+        """The series with the highest, or lowest, values of the last minutes."""
+        return await self.reader.top(selector, most, self.clock.now() - _LATEST_SINCE, lowest=lowest)
+
+    async def names(self) -> list[Named]:
+        return await self.reader.metrics()
+
+    async def labels(self, metric: str) -> dict[str, set[str]]:
+        return await self.reader.labels(Selector((metric,)))
 
     async def watch(self, server_id: UUID, after: Place | None) -> AsyncIterator[list[StoredFrame]]:
         """Frames of one server as they are committed, and an empty list now and then; it is sampled each second.

@@ -4,6 +4,7 @@ import os
 
 from pudim_collector.infra.database.engine import PsycopgEngine
 from pudim_collector.infra.database.pool import Connection, SessionSettings, connect
+from pudim_collector.infra.database.read_pool import QueryTimeout, ReadPool
 from pudim_collector.infra.database.transactions import IsolationLevel, Transaction
 
 database = PsycopgEngine()
@@ -15,6 +16,8 @@ __all__ = [
     "Connection",
     "IsolationLevel",
     "PsycopgEngine",
+    "QueryTimeout",
+    "ReadPool",
     "SessionSettings",
     "Transaction",
     "connect",

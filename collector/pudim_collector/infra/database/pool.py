@@ -80,7 +80,9 @@ class _Adapting:
 class Pool:
     """Leases connections in autocommit mode, with $1 placeholders and tuple rows."""
 
-    def __init__(self, conninfo: str, *, min_size: int, max_size: int, settings: SessionSettings) -> None:
+    def __init__(
+        self, conninfo: str, *, min_size: int, max_size: int, settings: SessionSettings, check: bool = True
+    ) -> None:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
             kwargs={
@@ -92,7 +94,7 @@ class Pool:
             min_size=min_size,
             max_size=max_size,
             configure=settings.apply,
-            check=AsyncConnectionPool.check_connection,
+            check=AsyncConnectionPool.check_connection if check else None,
             timeout=_PATIENCE,
             max_lifetime=_LIFETIME,
             name=settings.application_name,
@@ -114,6 +116,10 @@ class Pool:
         await self._pool.close()
         if self._unfinished:
             await asyncio.wait(self._unfinished)
+
+    async def check(self) -> None:
+        """Replace the connections that the server has ended."""
+        await self._pool.check()
 
     @property
     def statistics(self) -> Mapping[str, int]:

@@ -1,0 +1,161 @@
+"""Which sources and layouts there are, kept in memory and never stale: each look reads what may be new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from pudim.wire.layouts import Series, labels_of
+from pudim_collector.infra.database import Connection
+from pudim_collector.series.selecting import Selector
+from pudim_collector.series.statements import run
+
+
+class Known(NamedTuple):
+    """A source, by what it is declared as; all but its id never changes."""
+
+    source_id: int
+    server_id: UUID
+    labels: str
+    layout_id: int
+
+
+class Place(NamedTuple):
+    """Where a series' values stand: SQL's position counts from 1."""
+
+    source_id: int
+    position: int
+
+
+class Key(NamedTuple):
+    server_id: UUID
+    series: Series
+
+
+class Named(NamedTuple):
+    """A metric, its unit, and how many series of how many servers there are of it."""
+
+    metric: str
+    unit: str
+    series: int
+    servers: int
+
+
+class State(NamedTuple):
+    """What the store says of itself: until when it is rolled up, since when each tier is kept."""
+
+    rolled_until: datetime | None
+    raw_since: datetime | None
+    days: Mapping[str, int]
+
+
+class _Layout(NamedTuple):
+    series: tuple[Series, ...]
+    positions: Mapping[str, tuple[int, ...]]
+
+
+class Catalogue:
+    def __init__(self) -> None:
+        self._layouts: dict[int, _Layout] = {}
+        self._series: dict[tuple[int, str], tuple[Series, ...]] = {}
+        self._sources: dict[int, Known] = {}
+        self._by_layout: dict[int, list[Known]] = {}
+        self._by_server: dict[UUID, list[Known]] = {}
+        self._by_metric: dict[str, list[int]] = {}
+        self._complete_until = 0
+
+    async def refresh(self, connection: Connection) -> State:
+        """Read what was declared since the last time, and what the store says of itself."""
+        rows = await run(connection, "catalogue", self._complete_until)
+        fresh = [Known(row[3], row[4], row[5], row[6]) for row in rows if row[3] is not None]
+        await self.load_layouts(connection, {one.layout_id for one in fresh})
+        for one in fresh:
+            if one.source_id not in self._sources:
+                self._add(one)
+        settled = [row[3] for row in rows if row[7]]
+        self._complete_until = max(settled, default=self._complete_until)
+        rolled_until, raw_since, days = rows[0][:3]
+        return State(rolled_until, raw_since, msgspec.json.decode(days, type=dict[str, int]))
+
+    async def load_layouts(self, connection: Connection, layout_ids: Iterable[int]) -> None:
+        missing = [layout_id for layout_id in layout_ids if layout_id not in self._layouts]
+        if not missing:
+            return
+        for layout_id, encoded in await run(connection, "layouts", missing):
+            series = tuple(
+                Series(metric, unit, labels_of(labels))
+                for metric, unit, labels in msgspec.json.decode(encoded)
+            )
+            if layout_id not in self._layouts:
+                self._layouts[layout_id] = _Layout(series, _positions(series))
+                for metric in self._layouts[layout_id].positions:
+                    self._by_metric.setdefault(metric, []).append(layout_id)
+
+    def series_of(self, layout_id: int, source_labels: str) -> tuple[Series, ...]:
+        """A layout's series with their source's labels added."""
+        found = self._series.get((layout_id, source_labels))
+        if found is None:
+            added = msgspec.json.decode(source_labels, type=dict[str, str])
+            layout = self._layouts[layout_id].series
+            found = tuple(_with(series, added) for series in layout) if added else layout
+            self._series[layout_id, source_labels] = found
+        return found
+
+    def places(self, selector: Selector) -> dict[Key, list[Place]]:
+        """Where each series stands that `selector` means. A series moves to a new source when its layout changes."""
+        found: dict[Key, list[Place]] = {}
+        for metric in selector.metrics:
+            for source in self._with_metric(metric, selector.servers):
+                series = self.series_of(source.layout_id, source.labels)
+                for position in self._layouts[source.layout_id].positions[metric]:
+                    one = series[position - 1]
+                    if selector.accepts(one.labels):
+                        key = Key(source.server_id, one)
+                        found.setdefault(key, []).append(Place(source.source_id, position))
+        return found
+
+    def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
+        """All metrics by name, of some servers or all."""
+        return [
+            Named(metric, next(iter(keys)).series.unit, len(keys), len({key.server_id for key in keys}))
+            for metric in sorted(self._by_metric)
+            if (keys := self.places(Selector((metric,), servers)))
+        ]
+
+    def labels(self, selector: Selector) -> dict[str, set[str]]:
+        """The values of each label that the selected series have."""
+        found: dict[str, set[str]] = {}
+        for key in self.places(selector):
+            for name, value in key.series.labels:
+                found.setdefault(name, set()).add(value)
+        return found
+
+    def _with_metric(self, metric: str, servers: frozenset[UUID] | None) -> Iterator[Known]:
+        layouts = self._by_metric.get(metric, ())
+        if servers is None:
+            for layout_id in layouts:
+                yield from self._by_layout.get(layout_id, ())
+            return
+        wanted = set(layouts)
+        for server in servers:
+            yield from (one for one in self._by_server.get(server, ()) if one.layout_id in wanted)
+
+    def _add(self, one: Known) -> None:
+        self._sources[one.source_id] = one
+        self._by_layout.setdefault(one.layout_id, []).append(one)
+        self._by_server.setdefault(one.server_id, []).append(one)
+
+
+def _positions(layout: tuple[Series, ...]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {}
+    for position, series in enumerate(layout, 1):
+        found.setdefault(series.metric, []).append(position)
+    return {metric: tuple(positions) for metric, positions in found.items()}
+
+
+def _with(series: Series, labels: Mapping[str, str]) -> Series:
+    return Series(series.metric, series.unit, labels_of({**dict(series.labels), **labels}))

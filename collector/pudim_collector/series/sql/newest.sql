@@ -1,0 +1,9 @@
+-- The newest value of each place, with the place's number. The upper bound keeps empty partitions of the future out.
+-- $1 sources, $2 positions, $3 not older than, $4 older than
+SELECT place.number::integer, newest.time, newest.value
+FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS place (source_id, position, number)
+CROSS JOIN LATERAL (
+    SELECT frames.time, frames.values[place.position] AS value FROM frames
+    WHERE frames.source_id = place.source_id AND frames.time >= $3 AND frames.time < $4
+    ORDER BY frames.time DESC LIMIT 1
+) AS newest
