@@ -27,6 +27,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "accounts": runtime.accounts,
             "servers": runtime.servers,
             "metrics": runtime.metrics,
+            "ledger": runtime.ledger,
             "changes": Changes(runtime.announcements),
             "invitations": Invitations(runtime.servers, settings.url, runtime.key),
             "storage": runtime.storage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
+from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.storage import FEATURE as STORAGE
@@ -10,7 +11,7 @@ from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
 
-FEATURES: list[Feature] = [SERVERS, METRICS, STORAGE, ACCOUNTS]
+FEATURES: list[Feature] = [SERVERS, COMPLETENESS, METRICS, STORAGE, ACCOUNTS]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),

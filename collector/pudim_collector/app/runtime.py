@@ -18,6 +18,7 @@ from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, Servers
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
@@ -28,6 +29,9 @@ from pudim_collector.infra.supervised import Supervisor
 from pudim_collector.ingest.endpoint import AgentStream
 from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
+from pudim_collector.series.attendance import Attendance
+from pudim_collector.series.collectors import CollectorRun
+from pudim_collector.series.presence import Presence
 from pudim_collector.series.reading import Reader
 from pudim_collector.series.retention import Retention
 from pudim_collector.series.store import Store
@@ -54,6 +58,8 @@ class Runtime:
     servers: Servers
     metrics: Metrics
     storage: Storage
+    ledger: DayLedger
+    collector_run: CollectorRun
     announcements: Announcements
     writer: Writer
     agents: EnrolledAgents
@@ -83,6 +89,8 @@ class Runtime:
             servers,
             Metrics(reader, servers, announcements, clock),
             Storage(database, store, announcements, clock, _local_disk(settings)),
+            DayLedger(Presence(database), Attendance(database), servers, clock),
+            CollectorRun(database, clock),
             announcements,
             writer,
             agents,
@@ -99,6 +107,7 @@ class Runtime:
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)
             self.supervisor.start("writer", self.writer.run)
+            self.supervisor.start("collector run", self.collector_run.run)
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
             revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)
             self.supervisor.start("revoking", revoking.run)
@@ -120,6 +129,7 @@ class Runtime:
             Job("roll up", timedelta(minutes=1), self._roll_up),
             Job("give space back", timedelta(minutes=10), self.upkeep.tidy),
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
+            Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
         ]
 

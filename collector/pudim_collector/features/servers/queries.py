@@ -63,6 +63,11 @@ async def find_server(server_id: UUID) -> ServerRecord | None:
     return None if row is None else _server(row)
 
 
+async def find_servers(server_ids: Sequence[UUID]) -> list[ServerRecord]:
+    rows = await Server.select().where(Server.id.is_in(list(server_ids))).order_by(Server.name, Server.id)
+    return [_server(row) for row in rows]
+
+
 async def insert_server(
     server_id: UUID, name: str, public_key: bytes, facts: dict[str, str], now: datetime
 ) -> None:

@@ -89,6 +89,17 @@ class ServerView:
 
 
 @dataclass(frozen=True)
+class Enrolment:
+    """From when until when a server may send frames; one without an agent is not known to send any at fixed times."""
+
+    id: UUID
+    name: str
+    with_agent: bool
+    enrolled_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
 class NewToken:
     token: str
     expires_at: datetime
@@ -128,6 +139,16 @@ class Servers:
         if record is None:
             raise NoSuchServer
         return (await self._views([record]))[0]
+
+    async def enrolments(self, wanted: Sequence[UUID] | None = None) -> list[Enrolment]:
+        """Those of the `wanted` servers, of all if None are named. Raises NoSuchServer."""
+        records = await queries.all_servers() if wanted is None else await queries.find_servers(wanted)
+        if wanted is not None and len(records) < len(set(wanted)):
+            raise NoSuchServer
+        return [
+            Enrolment(one.id, one.name, one.kind is ServerKind.AGENT, one.enrolled_at, one.revoked_at)
+            for one in records
+        ]
 
     async def existing(self, wanted: Sequence[UUID]) -> frozenset[UUID]:
         """The `wanted` ids. Raises NoSuchServer."""
