@@ -10,7 +10,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
@@ -101,12 +101,26 @@ class _Migration:
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
 
-async def migrate(engine: PsycopgEngine, apps: Sequence[MigrationApp], *, clock: Clock) -> list[Applied]:
+def known_migrations(apps: Sequence[MigrationApp]) -> set[tuple[str, str]]:
+    """App and name of every migration that there is."""
+    return {(one.app, one.name) for app in apps for one in _discover(app)}
+
+
+async def migrate(
+    engine: PsycopgEngine,
+    apps: Sequence[MigrationApp],
+    *,
+    clock: Clock,
+    only: Collection[tuple[str, str]] | None = None,
+) -> list[Applied]:
     """Apply what is missing, app by app in the given order, by name within one. Concurrent callers wait.
 
+    With `only`, no others: the tables as an older version had them, for its rows to be put in.
     Raises MigrationError with the migration's name; everything before it stays applied, nothing of it does.
     """
     found = [migration for app in apps for migration in _discover(app)]
+    if only is not None:
+        found = [migration for migration in found if (migration.app, migration.name) in only]
     applied = []
     async with _locked(engine.conninfo) as connection:
         await connection.execute(_CREATE_RECORD)

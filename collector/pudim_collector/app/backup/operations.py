@@ -1,0 +1,189 @@
+"""`pudim admin backup` and `restore`: the database is found or made, and the blocking work done beside the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets as random
+import shutil
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pudim_collector.app.backup import loading
+from pudim_collector.app.backup.archive import (
+    ArchiveReader,
+    Manifest,
+    NewerBackup,
+    Stopped,
+    open_archive,
+    read_whole,
+)
+from pudim_collector.app.backup.loading import NotEmpty, check_empty
+from pudim_collector.app.backup.taking import KEY_FILES, NothingToBackUp, Report, Snapshot
+from pudim_collector.app.features import MIGRATIONS
+from pudim_collector.app.process import migrate_database, open_database, shared_database
+from pudim_collector.app.settings import Settings
+from pudim_collector.infra.database import database
+from pudim_collector.infra.database.migrations import known_migrations, migrate
+from pudim_collector.kernel.clock import SystemClock
+from pudim_collector.series.backends import TABLES, Piece
+from pudim_collector.series.backends.choice import PREFERENCE, chosen_backend
+from pudim_collector.series.statements import fetch
+
+T = TypeVar("T")
+_SUFFIX = ".pudim-backup"
+_POSTGRES = "postgres"
+
+
+class Interrupted(Exception):
+    """Somebody ended the command."""
+
+
+async def back_up(settings: Settings, target: Path, report: Report) -> tuple[Path, Manifest]:
+    """Write a backup to `target`, or into it under the time's name where it is a folder. Pudim may run meanwhile."""
+    now = SystemClock().now()
+    path = _path_in(target, now)
+    async with shared_database(settings):
+        snapshot = await _beside(lambda _: Snapshot(database.conninfo))
+        with closing(snapshot):
+            pieces = await _pieces()
+            manifest = await _beside(
+                lambda stopped: snapshot.write(
+                    path, settings.data_dir, pieces, now, report=report, stopped=stopped
+                )
+            )
+    return path, manifest
+
+
+def _path_in(target: Path, now: datetime) -> Path:
+    return target / f"pudim-{now:%Y%m%dT%H%M%SZ}{_SUFFIX}" if target.is_dir() else target
+
+
+async def check(source: Path) -> Manifest:
+    """Read every byte. Raises DamagedBackup, naming what is damaged."""
+    return await _beside(lambda stopped: read_whole(source, stopped))
+
+
+async def restore(settings: Settings, source: Path, report: Report) -> Manifest:
+    """Make a Pudim out of a backup where none is. Raises NotEmpty, DamagedBackup or NewerBackup, with nothing made."""
+    report("Checking the backup ...")
+    manifest = await check(source)
+    if newer := {(one.app, one.name) for one in manifest.migrations} - known_migrations(MIGRATIONS):
+        raise NewerBackup(f"it knows {', '.join(sorted('/'.join(one) for one in newer))}")
+    _check_folder(settings, manifest)
+    if settings.database_url is not None:
+        await _fill(settings, source, report)
+        _put_keys(source, settings.data_dir)
+        return manifest
+    async with _scratch(settings.data_dir) as scratch:
+        await _fill(replace(settings, data_dir=scratch), source, report)
+        _put_keys(source, settings.data_dir)
+        # Last, and whole: a folder with a database in it is a Pudim.
+        (scratch / _POSTGRES).rename(settings.data_dir / _POSTGRES)
+    return manifest
+
+
+def _check_folder(settings: Settings, manifest: Manifest) -> None:
+    if settings.database_url is None and (settings.data_dir / _POSTGRES).exists():
+        raise NotEmpty(f"{settings.data_dir} has a database")
+    for one in manifest.files:
+        path = settings.data_dir / one.path
+        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != one.sha256:
+            raise NotEmpty(f"{path} is another Pudim's")
+
+
+async def _fill(settings: Settings, source: Path, report: Report) -> None:
+    """The tables as they were when the backup was taken, their rows, then what this version adds."""
+    async with open_database(settings):
+        conninfo = database.conninfo
+        await _beside(lambda _: check_empty(conninfo))
+        with open_archive(source, _never) as reader:
+            applied = {(one.app, one.name) for one in reader.manifest.migrations}
+        await migrate(database, MIGRATIONS, clock=SystemClock(), only=applied)
+        backend = await _make_tables(reader.manifest)
+        await _beside(lambda stopped: _load(conninfo, source, backend, report, stopped))
+        await migrate_database()
+
+
+def _load(conninfo: str, source: Path, backend: str, report: Report, stopped: Stopped) -> None:
+    with open_archive(source, stopped) as reader:
+        loading.load(conninfo, reader, backend, report)
+
+
+async def _make_tables(manifest: Manifest) -> str:
+    """The backend that this server offers, with room for every row."""
+    tables = {table.name: table for table in TABLES}
+    async with database.transaction(), database.connection() as connection:
+        backend = await chosen_backend(connection)
+        for room in manifest.rooms:
+            await backend.make_room(connection, tables[room.table], room.oldest, room.newest)
+    return backend.name
+
+
+async def _pieces() -> list[Piece]:
+    """Raises NothingToBackUp."""
+    async with database.connection() as connection:
+        rows = await fetch(connection, "SELECT backend FROM store")
+        for backend in PREFERENCE:
+            if rows and backend.name == rows[0][0]:
+                return await backend.pieces(connection)
+    raise NothingToBackUp
+
+
+def _put_keys(source: Path, data_dir: Path) -> None:
+    """Never over another key; the same one may be there."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open_archive(source, _never) as reader:
+        for one in reader.manifest.files:
+            if one.path in KEY_FILES and not (data_dir / one.path).exists():
+                _write_private(data_dir / one.path, _secret(reader, one.member, one.sha256))
+
+
+def _secret(reader: ArchiveReader, member: str, sha256: str) -> bytes:
+    return b"".join(reader.blocks(member, sha256))
+
+
+def _write_private(path: Path, secret: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@asynccontextmanager
+async def _scratch(data_dir: Path) -> AsyncIterator[Path]:
+    """A folder on the same disk in which a database is made before it gets its name; gone afterwards."""
+    scratch = data_dir / f"restoring-{random.token_hex(4)}"
+    await asyncio.to_thread(scratch.mkdir, 0o700, parents=True)
+    try:
+        yield scratch
+    finally:
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+async def _beside(work: Callable[[Stopped], T]) -> T:
+    """Run blocking work in a thread; who is cancelled tells it so, and waits until it has cleaned up."""
+    ended = threading.Event()
+
+    def stopped() -> None:
+        if ended.is_set():
+            raise Interrupted
+
+    task = asyncio.get_running_loop().run_in_executor(None, work, stopped)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        ended.set()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+def _never() -> None:
+    """Reading a manifest is over at once."""

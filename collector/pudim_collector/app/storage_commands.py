@@ -1,0 +1,79 @@
+"""`pudim admin storage`, `backup`, `restore` and `verify`: what an operator asks of the store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pudim_collector.app.command_line import DATA_DIR, run, settings_of
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@DATA_DIR
+@click.option("--json", "as_json", is_flag=True, help="As /api/v2/storage says it.")
+def storage(data_dir: Path | None, as_json: bool) -> None:
+    """Tell what the store holds, how it grows and how far back it will reach."""
+    from pudim_collector.app import storage_report
+
+    view = run(storage_report.measured(settings_of(data_dir)))
+    click.echo(storage_report.document(view) if as_json else storage_report.table(view))
+
+
+@click.command()
+@DATA_DIR
+@click.argument("target", type=_FILE)
+@click.option("--quiet", is_flag=True, help="Say nothing but the backup's name.")
+def backup(data_dir: Path | None, target: Path, quiet: bool) -> None:
+    """Write everything into the new file TARGET, or into a file in the folder TARGET. Pudim may run meanwhile.
+
+    The file is private (mode 0600): it holds the collector's key and the accounts.
+    """
+    from pudim_collector.app.backup.operations import back_up
+
+    made = run(back_up(settings_of(data_dir), target.resolve(), _quiet if quiet else _report))
+    if made is None:
+        sys.exit(1)
+    path, manifest = made
+    click.echo(path)
+    if not quiet:
+        size = path.stat().st_size
+        click.echo(
+            f"{manifest.rows:,} rows in {len(manifest.tables)} tables, {size:,} bytes, checked.", err=True
+        )
+
+
+@click.command()
+@DATA_DIR
+@click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--check", is_flag=True, help="Only check that the backup is whole.")
+def restore(data_dir: Path | None, source: Path, check: bool) -> None:
+    """Make a Pudim out of the backup SOURCE, in a new data folder or an empty database."""
+    from pudim_collector.app.backup import operations
+
+    if check:
+        manifest = run(operations.check(source))
+        click.echo(
+            f"Whole: {manifest.rows:,} rows in {len(manifest.tables)} tables, taken at {manifest.taken_at}."
+        )
+        return
+    manifest = run(operations.restore(settings_of(data_dir), source.resolve(), _report))
+    if manifest is None:
+        sys.exit(1)
+    click.echo(
+        f"Restored {manifest.rows:,} rows, as of {manifest.taken_at:%Y-%m-%d %H:%M} UTC. Start it with: pudim up"
+    )
+
+
+def _report(words: str) -> None:
+    click.echo(words, err=True)
+
+
+def _quiet(_: str) -> None:
+    """Said to nobody."""
+
+
+COMMANDS = (storage, backup, restore)
