@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from pudim_web import STATIC
-from tests.web.sample_pages import FORM, LATEST, SAMPLES, TOKEN, Sample, server
+from tests.web.sample_pages import FORM, LATEST, SAMPLES, STRIP, TOKEN, Sample, server
 
 POLICY = (
     "default-src 'none'; script-src 'nonce-nonce-1' 'self'; style-src 'self'; img-src 'self' data:; "
@@ -114,7 +114,7 @@ class Conversation(BaseHTTPRequestHandler):
             return Sample("servers/list.html", {"servers": self.server.servers})
         if path == "/account/tokens":
             return SAMPLES["no tokens"]
-        return Sample("metrics/server.html", {"server": server(), "latest": LATEST})
+        return Sample("metrics/server.html", {"server": server(), "latest": LATEST, "strip": STRIP})
 
     def _page(self, sample: Sample) -> None:
         self._answer(sample.render().encode(), "text/html; charset=utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -89,6 +90,56 @@ class Sample:
         return environment().get_template(self.template).render(page=shell, **self.context)
 
 
+def strip_day(number: int, state: str, **known: Any) -> dict[str, Any]:
+    """The day so many days ago."""
+    day = date(2026, 11, 22) - timedelta(days=number)
+    return {
+        "day": day.isoformat(),
+        "title": f"{day:%a} {day.day} {day:%b %Y}",
+        "state": state,
+        "percent": None,
+        "expected": 0,
+        "stored": 0,
+        "late": 0,
+        "gaps": [],
+        "gaps_left_out": 0,
+        **known,
+    }
+
+
+def strip_gap(reason: str, missing: int, late: int = 0) -> dict[str, Any]:
+    return {"start": "10:00", "end": "11:20:10", "reason": reason, "missing": missing, "late": late}
+
+
+WHOLE = {"percent": 100.0, "expected": 8640, "stored": 8640}
+HALF = {"percent": 50.0, "expected": 8640, "stored": 4320}
+REASONS = (
+    "agent_down",
+    "host_down",
+    "network",
+    "collector_down",
+    "spool_overflow",
+    "clock_jump",
+    "paused",
+    "unknown",
+)
+ODD_DAYS = {
+    80: strip_day(80, "unknown"),
+    21: strip_day(21, "late", **WHOLE | {"late": 480}, gaps=[strip_gap("collector_down", 0, 480)]),
+    14: strip_day(14, "partial", **HALF, gaps=[strip_gap(one, 540) for one in REASONS], gaps_left_out=7),
+    9: strip_day(9, "missing", percent=0.0, expected=8640, gaps=[strip_gap("host_down", 8640)]),
+    0: strip_day(0, "no_contact", **HALF, gaps=[strip_gap("no_contact", 4320)]),
+}
+STRIP = {
+    "days": [
+        ODD_DAYS.get(number)
+        or (strip_day(number, "complete", **WHOLE) if number < 83 else strip_day(number, "not_expected"))
+        for number in range(89, -1, -1)
+    ],
+    "month": 96.12,
+    "quarter": 98.0,
+}
+NO_STRIP = {"days": [strip_day(0, "no_contact", expected=12, percent=0.0)], "month": None, "quarter": None}
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
 HERE = {"url": "http://127.0.0.1:8460", "reach": "this host"}
 SAMPLES = {
@@ -118,8 +169,11 @@ SAMPLES = {
     "add, in the open": Sample(
         "servers/add.html", {**FORM, "url": "http://" + HOSTILE, "reach": "plain", "enrolment": ENROLMENT}
     ),
-    "server": Sample("metrics/server.html", {"server": server(), "latest": LATEST}),
-    "server, waiting": Sample("metrics/server.html", {"server": server("waiting"), "latest": []}),
+    "server": Sample("metrics/server.html", {"server": server(), "latest": LATEST, "strip": STRIP}),
+    "server, waiting": Sample(
+        "metrics/server.html", {"server": server("waiting"), "latest": [], "strip": NO_STRIP}
+    ),
+    "completeness": Sample("completeness/strip.html", {"strip": STRIP}),
     "error": Sample("error.html", {"error": ERROR}),
     "error, signed out": Sample("error.html", {"error": {**ERROR, "hint": "Sign in."}}, signed_in=False),
 }

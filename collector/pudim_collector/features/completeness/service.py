@@ -17,7 +17,9 @@ from pudim_collector.features.completeness.rules import (
     Arrival,
     Boot,
     Completeness,
+    Gap,
     Known,
+    Reason,
     Span,
     State,
     Vitals,
@@ -25,6 +27,7 @@ from pudim_collector.features.completeness.rules import (
     completeness,
     due,
     holes,
+    percent,
 )
 from pudim_collector.features.servers.service import Enrolment, Servers
 from pudim_collector.kernel.clock import Clock
@@ -36,6 +39,9 @@ GRACE = timedelta(minutes=2)
 REMEMBERED = timedelta(days=60)
 """How far back a day is judged again, which needs the minutes' tier."""
 MOST_GAPS = 100
+STRIP_DAYS = 90
+_MONTH = 30
+_STRIP_GAPS = 5
 _CHUNK = 48
 """Days judged at once; each takes some milliseconds."""
 _PATIENCE = 20.0
@@ -49,6 +55,62 @@ class ServerDay:
 
     name: str
     judged: JudgedDay
+
+
+@dataclass(frozen=True)
+class StripGap:
+    """Times of the day in UTC."""
+
+    start: str
+    end: str
+    reason: Reason
+    missing: int
+    late: int
+
+    @classmethod
+    def of(cls, gap: Gap) -> StripGap:
+        start, end = (f"{_moment(time):%H:%M:%S}".removesuffix(":00") for time in (gap.start, gap.end))
+        return cls(start, "24:00" if gap.end % DAY == 0 else end, gap.reason, gap.missing, gap.late)
+
+
+@dataclass(frozen=True)
+class StripDay:
+    """A cell of the strip; its largest gaps, in order of time."""
+
+    day: date
+    title: str
+    state: State
+    percent: float | None
+    expected: int
+    stored: int
+    late: int
+    gaps: list[StripGap]
+    gaps_left_out: int
+
+    @classmethod
+    def of(cls, judged: JudgedDay) -> StripDay:
+        found = judged.found
+        shown = _largest(found, _STRIP_GAPS)
+        return cls(
+            judged.day,
+            f"{judged.day:%a} {judged.day.day} {judged.day:%b %Y}",
+            judged.state,
+            percent(found.stored, found.expected),
+            found.expected,
+            found.stored,
+            found.late,
+            [StripGap.of(gap) for gap in shown],
+            judged.gaps_left_out + len(found.gaps) - len(shown),
+        )
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Days, oldest first, and what is stored of the last 30 and of all in percent; None: nothing was expected."""
+
+    days: list[StripDay]
+    month: float | None
+    quarter: float | None
 
 
 @dataclass(frozen=True)
@@ -93,6 +155,12 @@ class DayLedger:
             (kept[today],) = await self._judge([_Task(server, today)], facts)
         expected = self._expected_days(server, facts)
         return [kept.get(day) or self._unjudged(server_id, day, expected) for day in _days(first, last)]
+
+    async def strip(self, server_id: UUID) -> Strip:
+        """The last days for a person's eyes. Raises NoSuchServer."""
+        today = self.clock.now().date()
+        days = await self.days(server_id, today - timedelta(days=STRIP_DAYS - 1), today)
+        return Strip([StripDay.of(day) for day in days], _share(days[-_MONTH:]), _share(days))
 
     async def fleet(self, day: date) -> list[ServerDay]:
         """Every server's day, the worst first."""
@@ -169,8 +237,7 @@ class DayLedger:
             self.late_after // timedelta(milliseconds=1),
         )
         whole = completeness(known, task.span)
-        largest = sorted(whole.gaps, key=lambda gap: (gap.missing, gap.late, gap.end - gap.start))
-        told = replace(whole, gaps=sorted(largest[-MOST_GAPS:]))
+        told = replace(whole, gaps=_largest(whole, MOST_GAPS))
         return JudgedDay(server.id, task.day, told, whole.state, len(whole.gaps) - len(told.gaps), now)
 
     def _expected_days(self, server: Enrolment, facts: _Facts) -> tuple[date, date]:
@@ -202,6 +269,16 @@ def _events(facts: _Facts, server_id: UUID) -> Iterator[tuple[Span, int]]:
     for one in arrivals:
         start = one.first if one.after is None else min(one.after, one.first)
         yield Span(start, one.last + 1), one.came
+
+
+def _largest(found: Completeness, most: int) -> list[Gap]:
+    """The gaps in which most is missing, in order of time."""
+    by_size = sorted(found.gaps, key=lambda gap: (gap.missing, gap.late, gap.end - gap.start))
+    return sorted(by_size[-most:])
+
+
+def _share(days: Sequence[JudgedDay]) -> float | None:
+    return percent(sum(day.found.stored for day in days), sum(day.found.expected for day in days))
 
 
 _ORDER = [

@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.metrics.rules import Place, parse_place
 from pudim_collector.features.metrics.schemas import LatestSample
 from pudim_collector.features.metrics.service import Metrics
@@ -33,6 +34,7 @@ class MetricPages(Controller):
         server_id: FromPath[UUID],
         servers: NamedDependency[Servers],
         metrics: NamedDependency[Metrics],
+        ledger: NamedDependency[DayLedger],
     ) -> Response[str]:
         view = await servers.one(server_id)
         latest = [LatestSample.of(one) for one in await metrics.latest(server_id)]
@@ -42,6 +44,7 @@ class MetricPages(Controller):
             title=view.name,
             server=msgspec.to_builtins(view),
             latest=msgspec.to_builtins(latest),
+            strip=msgspec.to_builtins(await ledger.strip(server_id)),
         )
 
     @get("/live/servers/{server_id:uuid}", opt=requires("servers:read"))
