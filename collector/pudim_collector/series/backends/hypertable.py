@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 COMMUNITY = "timescale"
 """The licence under which the columnstore may be used; the Apache edition's is `apache`."""
 OLDEST_COLUMNSTORE = (2, 20)
-"""The first that need not wait for readers at the end of compressing."""
+"""The first that can be told how to end compressing."""
 # What its loader has defined is the sign that it is loaded: shared_preload_libraries is shown to few roles.
 _AVAILABLE_AND_LOADED = """
 SELECT
@@ -54,7 +54,7 @@ ORDER BY chunk.range_start, chunk.hypertable_name
 """
 # Bits of a chunk's status: 1 is compressed, 2 and 8 tell of rows that came since.
 _TO_COMPRESS = """
-SELECT chunk_schema, chunk_name
+SELECT chunk_schema, chunk_name, status & 1 = 0
 FROM timescaledb_information.chunks
 CROSS JOIN LATERAL _timescaledb_functions.chunk_status(format('%I.%I', chunk_schema, chunk_name)::regclass) AS status
 WHERE hypertable_schema = current_schema() AND hypertable_name = 'frames' AND range_end <= $1
@@ -70,6 +70,10 @@ ORDER BY range_start
 """
 _PATIENCE = "SET LOCAL lock_timeout = '1s'"
 """Who waits for an exclusive lock makes everybody behind wait too; a later pass tries again."""
+_AS_LONG_AS_IT_TAKES = "SET LOCAL statement_timeout = 0"
+"""The day of a large fleet takes longer to compress than any statement may."""
+_SEEN_BY_ALL = "SET LOCAL timescaledb.compress_truncate_behaviour = truncate_only"
+"""With rows deleted instead, transactions that began before would see the chunk empty."""
 _REFUSALS = (
     errors.InsufficientPrivilege,
     errors.FeatureNotSupported,  # a hosted server's list of allowed extensions
@@ -135,7 +139,7 @@ class Hypertable:
         if not await self.compacts(connection):
             return 0
         chunks = await fetch(connection, _TO_COMPRESS, [before])
-        return sum([await _compressed(connection, Identifier(*chunk)) for chunk in chunks])
+        return sum([await _compressed(connection, Identifier(*chunk), first) for *chunk, first in chunks])
 
     async def pieces(self, connection: Connection) -> list[Piece]:
         by_name = {table.name: table for table in TABLES}
@@ -181,7 +185,7 @@ async def _set_columnstore(connection: Connection) -> None:
     found = await edition(connection)
     if not found.columnstore:
         if (await fetch(connection, _ANY_COMPRESSED))[0][0]:
-            raise ColumnstoreUnreadable(f"TimescaleDB is {found.text}")
+            raise ColumnstoreUnreadable(f"this is TimescaleDB {found.text}")
         return
     if (await fetch(connection, _IN_COLUMNSTORE))[0][0]:
         return
@@ -191,23 +195,27 @@ async def _set_columnstore(connection: Connection) -> None:
     )
 
 
-async def _compressed(connection: Connection, chunk: Identifier) -> bool:
-    """Nobody can write into the chunk meanwhile, but all can read it."""
+async def _compressed(connection: Connection, chunk: Identifier, first: bool) -> bool:
+    """The first time, who writes into the chunk waits until it is done; later nobody does, and readers never."""
     try:
+        if first:
+            await _nobody_uses(connection, chunk)
         async with connection.transaction():
             await connection.execute(_PATIENCE)
-            # A large fleet's day takes longer than a statement may.
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            # Instead of waiting for readers, with everybody else behind it.
-            await connection.execute("SET LOCAL timescaledb.compress_truncate_behaviour = truncate_or_delete")
-            await connection.execute(
-                SQL("SELECT compress_chunk({}, if_not_compressed => true)").format(
-                    Literal(chunk.as_string(connection))
-                )
-            )
+            await connection.execute(_AS_LONG_AS_IT_TAKES)
+            await connection.execute(_SEEN_BY_ALL)
+            name = Literal(chunk.as_string(connection))
+            await connection.execute(SQL("SELECT compress_chunk({}, if_not_compressed => true)").format(name))
     except errors.LockNotAvailable:
         return False
     return True
+
+
+async def _nobody_uses(connection: Connection, chunk: Identifier) -> None:
+    """Compressing ends by waiting for readers. A dump reads for hours: better known before the work than after it."""
+    async with connection.transaction():
+        await connection.execute(_PATIENCE)
+        await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(chunk))
 
 
 async def _vacated(connection: Connection, chunk: Identifier) -> bool:
