@@ -9,20 +9,25 @@ from litestar import Litestar
 from pudim_collector.app.features import FEATURES
 from pudim_collector.app.health import healthz, healthz_head, metrics, readyz
 from pudim_collector.app.runtime import Runtime
+from pudim_collector.app.settings import Role
 from pudim_collector.features.servers.service import Changes, Invitations
 from pudim_collector.infra.edge import build_app
 from pudim_collector.infra.gate import EdgeSettings
+from pudim_collector.ingest.outside.endpoint import export_metrics, write
 
 
 def web_application(runtime: Runtime) -> Litestar:
     """Raises UndeclaredAccessError if a route does not say who may use it."""
     settings = runtime.settings
     own = frozenset({urlsplit(settings.public_url.lower()).netloc}) if settings.public_url else frozenset()
+    # Only where the writer runs: elsewhere nobody would ever commit.
+    pushed = [export_metrics, write] if settings.role.includes(Role.INGEST) else []
     return build_app(
         FEATURES,
         runtime.accounts,
         settings=EdgeSettings(own_hosts=own),
-        route_handlers=[healthz, healthz_head, readyz, metrics],
+        senders=runtime.senders,
+        route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
         dependencies={
             "accounts": runtime.accounts,
             "servers": runtime.servers,
@@ -32,6 +37,9 @@ def web_application(runtime: Runtime) -> Litestar:
             "invitations": Invitations(runtime.servers, settings.url, runtime.key),
             "storage": runtime.storage,
             "collector_key": runtime.key,
+            "senders": runtime.senders,
+            "doors": runtime.doors,
+            "public_address": settings.url,
             "database": runtime.database,
             "supervisor": runtime.supervisor,
             "checks": runtime.checks,

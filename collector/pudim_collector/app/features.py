@@ -5,13 +5,14 @@ from __future__ import annotations
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.metrics import FEATURE as METRICS
+from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.storage import FEATURE as STORAGE
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
 
-FEATURES: list[Feature] = [SERVERS, COMPLETENESS, METRICS, STORAGE, ACCOUNTS]
+FEATURES: list[Feature] = [SERVERS, COMPLETENESS, METRICS, STORAGE, ACCOUNTS, SENDERS]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),

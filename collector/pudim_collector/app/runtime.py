@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.features import PERMISSIONS
+from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
@@ -20,13 +21,16 @@ from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.metrics.service import WATCH, Metrics
-from pudim_collector.features.servers.service import COMMITTED, REVOKED, Servers
+from pudim_collector.features.senders.service import Senders
+from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
 from pudim_collector.infra.scheduler import Job, Scheduler
 from pudim_collector.infra.supervised import Supervisor
 from pudim_collector.ingest.endpoint import AgentStream
+from pudim_collector.ingest.outside.endpoint import Doors
+from pudim_collector.ingest.outside.intake import Intake
 from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.attendance import Attendance
@@ -34,6 +38,7 @@ from pudim_collector.series.collectors import CollectorRun
 from pudim_collector.series.presence import Presence
 from pudim_collector.series.reading import Reader
 from pudim_collector.series.retention import Retention
+from pudim_collector.series.shelves import Shelving
 from pudim_collector.series.store import Store
 from pudim_collector.series.turns import upkeep_turn
 from pudim_collector.series.upkeep import Upkeep
@@ -64,6 +69,8 @@ class Runtime:
     writer: Writer
     agents: EnrolledAgents
     stream: AgentStream
+    senders: Senders
+    doors: Doors
     supervisor: Supervisor
     checks: Checks = field(default_factory=Checks)
 
@@ -76,6 +83,15 @@ class Runtime:
         announcements = Announcements(database, [COMMITTED, WATCH, REVOKED, LIMITS_CHANGED])
         servers = Servers(reader, announcements, clock)
         writer, agents = Writer(store), EnrolledAgents(servers)
+        senders = Senders(clock)
+        intake = Intake(
+            store=store,
+            shelving=Shelving(database, store),
+            writer=writer,
+            servers=PlacedServers(OutsideServers(clock)),
+            senders=senders,
+            clock=clock,
+        )
         return cls(
             settings,
             key,
@@ -95,6 +111,8 @@ class Runtime:
             writer,
             agents,
             AgentStream(key, agents, store=store, writer=writer, clock=clock),
+            senders,
+            Doors(intake),
             Supervisor(clock),
         )
 
@@ -107,6 +125,7 @@ class Runtime:
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)
             self.supervisor.start("writer", self.writer.run)
+            self.supervisor.start("senders", self.doors.intake.run)
             self.supervisor.start("collector run", self.collector_run.run)
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
             revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)

@@ -20,12 +20,11 @@ from litestar.openapi.spec import (
 )
 from litestar.routes import HTTPRoute
 
-from pudim_collector.infra.auth import ForSenders, Requires, access_of, public
+from pudim_collector.infra.auth import Requires, access_of, public
 from pudim_collector.infra.problems import MEDIA_TYPE, Problem
 
 API = "/api/v2"
 _TOKEN = "api_token"  # noqa: S105 - a scheme's name
-_SENDER_TOKEN = "sender_token"  # noqa: S105 - a scheme's name
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -36,10 +35,7 @@ def openapi_config() -> OpenAPIConfig:
         path=API,
         use_handler_docstrings=True,
         components=Components(
-            security_schemes={
-                _TOKEN: SecurityScheme(type="http", scheme="bearer"),
-                _SENDER_TOKEN: SecurityScheme(type="http", scheme="bearer"),
-            },
+            security_schemes={_TOKEN: SecurityScheme(type="http", scheme="bearer")},
         ),
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the others load scripts from elsewhere
         openapi_router=Router(
@@ -80,8 +76,6 @@ def _describe(operation: Operation, handler: HTTPRouteHandler) -> None:
         operation.security = [{_TOKEN: []}]
         needs = f"Needs the permission `{access.permission}`."
         operation.description = f"{operation.description}\n\n{needs}" if operation.description else needs
-    if isinstance(access, ForSenders):
-        operation.security = [{_SENDER_TOKEN: []}]
     declared = {str(status) for status in handler.responses or {}}
     found = (operation.responses or {}).items()
     responses = {status: said for status, said in found if status < "4" or status in declared}

@@ -22,3 +22,7 @@ commit_seconds = histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
 )
 pending_bytes = gauge("pudim_ingest_pending_bytes", "Bytes received and not yet committed.")
+outside_points = counter("pudim_outside_points_total", "Data points from senders that were stored.")
+outside_refused = counter(
+    "pudim_outside_refused_points_total", "Data points from senders that were refused, by reason.", ["code"]
+)

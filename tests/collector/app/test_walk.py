@@ -17,7 +17,7 @@ from pudim.wire.enrolment import ENROL_PATH
 from pudim_collector.app.factory import web_application
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.accounts.service import Accounts
-from pudim_collector.infra.auth import Public, Requires, access_of, is_automatic_options
+from pudim_collector.infra.auth import ForSenders, Public, Requires, access_of, is_automatic_options
 from tests.collector.app.site import PAGE, enrol
 
 STRANGER = str(UUID(int=7))
@@ -88,10 +88,26 @@ def test_every_other_route_names_its_permission(app: Litestar) -> None:
     assert demands["POST /api/v2/enrolment-tokens"] == demands["POST /servers/add"] == "servers:enrol"
 
 
+async def test_where_senders_push_their_tokens_alone_count(app: Litestar, token: str) -> None:
+    found = {
+        f"{method} {path}"
+        for method, path, handler in routes(app)
+        if isinstance(access_of(handler), ForSenders)
+    }
+    assert found == {"POST /v1/metrics", "POST /api/v1/write"}
+    for path in ("/v1/metrics", "/api/v1/write"):
+        for shown in ("", "x", token, "pud_snd_" + "A" * 43):
+            async with client(app, shown) as program:
+                answer = await program.post(path)
+            assert answer.status_code == 401, (path, shown)
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert ("bad_sender_token" if shown else "no_sender_token") in answer.text
+
+
 async def test_nobody_passes_without_showing_who_he_is(app: Litestar, token: str) -> None:
     broken = token[:-1] + ("A" if token[-1] != "A" else "B")
     for method, path, handler in routes(app):
-        if isinstance(access_of(handler), Public):
+        if not isinstance(access_of(handler), Requires):
             continue
         for shown, expected in (
             ("", "not_signed_in"),

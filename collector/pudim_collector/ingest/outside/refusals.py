@@ -67,6 +67,12 @@ class Crowded(PushRefusal):
     retry = True
 
 
+class PartlyRefused(PushRefusal):
+    """Some of the request was refused; the rest is stored."""
+
+    code = "partly_refused"
+
+
 class PartRefusal(PudimError):
     """A part of a request is refused; the rest is stored."""
 
