@@ -21,6 +21,7 @@ JOIN pg_class AS child ON child.oid = inhrelid
 JOIN pg_class AS parent ON parent.oid = inhparent
 WHERE parent.relname = ANY ($1) AND parent.relnamespace = current_schema()::regnamespace
 """
+_THERE = "SELECT to_regclass($1) IS NOT NULL"
 _NAMES = "SELECT inhrelid::regclass::name FROM pg_inherits WHERE inhparent = $1::regclass"
 
 
@@ -32,8 +33,10 @@ class Partitions:
 
     async def create(self, connection: Connection) -> None:
         for table in TABLES:
-            await connection.execute(_create(table))
-            await connection.execute(SQL(table.keys))
+            # Asked first: to find an index that is there locks its table, behind a commit and before all others.
+            if not (await fetch(connection, _THERE, [table.name]))[0][0]:
+                await connection.execute(_create(table))
+                await connection.execute(SQL(table.keys))
 
     async def make_room(
         self, connection: Connection, table: TimeTable, oldest: datetime, newest: datetime
