@@ -55,6 +55,8 @@ class Upkeep:
 
     def __init__(self, database: PsycopgEngine, store: Store, clock: Clock) -> None:
         self._database, self._store, self._clock = database, store, clock
+        # Who began to read before late rows are compressed does not see them any more, and would settle without them.
+        self._undisturbed = asyncio.Lock()
         self._recent_again = float("-inf")
 
     async def run_once(self, *, patience: float | None = None) -> None:
@@ -80,7 +82,7 @@ class Upkeep:
         if backend is None:
             return
         now = self._clock.now()
-        async with self._database.connection() as connection:
+        async with self._undisturbed, self._database.connection() as connection:
             if await backend.compacts(connection):
                 await backend.compress(connection, now - SPOOLED)
             else:
@@ -102,7 +104,7 @@ class Upkeep:
         """Roll up some dirty units, or clean ones whose hour is done; False if there are none."""
         now = self._clock.now()
         over = _hour(now - CLOSING)
-        async with self._transaction() as connection:
+        async with self._undisturbed, self._transaction() as connection:
             rows = await run(connection, "due_units", over if done_hours else 0, not_before, _CHUNK)
             units = [Unit(*row) for row in rows]
             # What is older has lost raw frames to retention: its rollups are final.

@@ -343,3 +343,26 @@ async def test_a_torn_connection_is_only_a_pass_less(
         with pytest.raises(psycopg.OperationalError):
             await passing
     await settled(store, upkeep, clock, rows)
+
+
+async def test_nothing_is_rolled_up_while_pieces_are_compressed(
+    store: Store, upkeep: Upkeep, migrated: str
+) -> None:
+    server = uuid4()
+    (one,) = await store.declare(server, [source("a")])
+    days_ago = START - 5 * 86_400
+    await commit(store, server, [frames(one, [days_ago, START], [[1.0], [2.0]])])
+    done: list[str] = []
+    async with await psycopg.AsyncConnection.connect(migrated) as other:
+        await other.execute("INSERT INTO frames VALUES (0, to_timestamp(%s), '{1}')", [days_ago])
+        tidying = asyncio.create_task(upkeep.tidy())
+        tidying.add_done_callback(lambda _: done.append("tidied"))
+        waiting = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        while not await fetch(other, waiting):
+            await asyncio.sleep(0.01)
+        await upkeep.run_once(patience=0)
+        done.append("rolled up")
+        await tidying
+    assert done == ["tidied", "rolled up"]
