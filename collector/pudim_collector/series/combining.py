@@ -11,12 +11,10 @@ import numpy.typing as npt
 
 from pudim_collector.series.blocks import Floats
 from pudim_collector.series.buckets import GAP, NORMAL_INTERVAL
-from pudim_collector.series.fetching import Flat
+from pudim_collector.series.fetching import AFTER_TIMES, Flat
 
 Indices = npt.NDArray[np.intp]
 _P95 = 0.95
-_AFTER_TIMES = 1 << 44
-"""More than any time in milliseconds, so that series and time make one number to sort by."""
 
 
 class Aggregate(StrEnum):
@@ -40,7 +38,7 @@ class RankBy(StrEnum):
 
 def ordered(rows: Flat) -> Flat:
     """By series, then by time."""
-    keys = rows.series * _AFTER_TIMES + rows.time
+    keys = rows.series * AFTER_TIMES + rows.time
     if bool((keys[1:] >= keys[:-1]).all()):
         return rows
     return rows[np.argsort(keys, kind="stable")]
@@ -117,7 +115,7 @@ def grouped(rows: Flat, groups: npt.NDArray[np.int64], how: Aggregate) -> Flat:
     mean = means(rows)
     known = rows.count > 0
     rows, mean = replace(rows, series=groups[rows.series])[known], mean[known]
-    order = np.argsort(rows.series * _AFTER_TIMES + rows.time, kind="stable")
+    order = np.argsort(rows.series * AFTER_TIMES + rows.time, kind="stable")
     rows, mean = rows[order], mean[order]
     if not len(rows):
         return rows

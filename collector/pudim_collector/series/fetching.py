@@ -15,7 +15,7 @@ from psycopg import AsyncRawCursor
 from pudim_collector.infra.database import Connection
 from pudim_collector.series.blocks import Floats, Times, unpack_times, unpack_values
 from pudim_collector.series.catalogue import Place
-from pudim_collector.series.rollups import HOUR, merged
+from pudim_collector.series.rollups import HOUR
 from pudim_collector.series.statements import statement
 from pudim_collector.series.tiers import Stretch, Tier
 
@@ -28,6 +28,8 @@ _ABSURD = 1e100
 _BRIDGED = 3
 """So many columns that nobody asked for are read along rather than to look into a block twice."""
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
+AFTER_TIMES = 1 << 44
+"""More than any time in milliseconds, so that a number and a time make one number to sort by."""
 _LENGTHS = struct.Struct("!ii")
 
 
@@ -154,94 +156,117 @@ def _array(sent: bytes, kind: str) -> npt.NDArray[Any]:
 
 
 class _Block(NamedTuple):
+    """Some columns of a block; without offsets it is one."""
+
     run: Run
     times: bytes
     offsets: list[int]
     body: bytes
 
+    @classmethod
+    def sent(
+        cls, runs: Sequence[Run], number: bytes, times: bytes, offsets: bytes | None, body: bytes
+    ) -> _Block:
+        run = runs[int.from_bytes(number, "big")]
+        return cls(run, times, [] if offsets is None else _array(offsets, ">i4").tolist(), body)
+
     def column(self, number: int) -> Floats:
+        if not self.offsets:
+            return unpack_values(self.body)
         begin = self.offsets[0]
         return unpack_values(self.body[self.offsets[number] - begin : self.offsets[number + 1] - begin])
 
 
-def _block(run: Run, times: bytes, offsets: bytes, body: bytes) -> _Block:
-    return _Block(run, times, _array(offsets, ">i4").tolist(), body)
+class _Clock:
+    """The times of blocks and which of them are wanted; many sources share theirs."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self._bounds = (start, end)
+        self._known: dict[bytes, tuple[Times, slice]] = {}
+
+    def read(self, packed: bytes) -> tuple[Times, slice]:
+        found = self._known.get(packed)
+        if found is None:
+            times = unpack_times(packed)
+            inside = slice(*np.searchsorted(times, self._bounds))
+            found = self._known[packed] = times[inside], inside
+        return found
 
 
 def _rollups(rows: Rows, runs: Sequence[Run], start: int, end: int) -> Flat:
-    series: list[int] = []
-    times: list[Times] = []
-    runs_of_statistics: list[Floats] = []
-    unpacked: dict[bytes, Times] = {}
-    for number, packed, offsets, body in rows:
-        block = _block(runs[int.from_bytes(number, "big")], packed, offsets, body)
-        if packed not in unpacked:
-            unpacked[packed] = unpack_times(packed)
-        whole = unpacked[packed]
-        inside = slice(*np.searchsorted(whole, (start, end)))
+    clock, series = _Clock(start, end), list[int]()
+    times, statistics = list[Times](), list[Floats]()
+    for row in rows:
+        block = _Block.sent(runs, *row)
+        moments, inside = clock.read(block.times)
         for column, one in block.run.wanted:
             series.append(one)
-            times.append(whole[inside])
-            runs_of_statistics.append(block.column(column).reshape(4, -1)[:, inside])
+            times.append(moments)
+            statistics.append(block.column(column).reshape(4, -1)[:, inside])
     if not series:
         return Flat.joined([])
+    count, low, high, total = np.concatenate(statistics, axis=1)
     numbers = np.repeat(series, [len(one) for one in times])
-    count, low, high, total = np.concatenate(runs_of_statistics, axis=1)
     return Flat(numbers, np.concatenate(times), count, count, low, high, total)
 
 
+class _Part(NamedTuple):
+    """Samples of places: a place is one column of one run."""
+
+    places: npt.NDArray[np.int64]
+    times: Times
+    values: Floats
+
+
 def _samples(rows: Rows, runs: Sequence[Run], start: int, end: int) -> Flat:
-    pieces: dict[int, list[tuple[Times, Floats]]] = {}
-    for number, packed, offsets, body, times, values in rows:
-        run = runs[index := int.from_bytes(number, "big")]
-        found = (
-            _of_rows(run, times, values)
-            if packed is None
-            else _of_block(_block(run, packed, offsets, body), start, end)
-        )
-        pieces.setdefault(index, []).append(found)
-    series: list[int] = []
-    times_of: list[Times] = []
-    values_of: list[Floats] = []
-    for index, parts in pieces.items():
-        moments, columns = _one_frame_a_time(parts)
-        for (_, one), column in zip(runs[index].wanted, columns, strict=True):
-            series.append(one)
-            times_of.append(moments)
-            values_of.append(column)
-    if not series:
+    first_places = np.cumsum([0, *(len(run.wanted) for run in runs)])
+    clock = _Clock(start, end)
+    parts = list[_Part]()
+    for number, packed, offsets, body, *arrays in rows:
+        if number is None:
+            parts.extend(_of_rows(runs, first_places, *arrays))
+        else:
+            block = _Block.sent(runs, number, packed, offsets, body)
+            first = int(first_places[int.from_bytes(number, "big")])
+            moments, inside = clock.read(packed)
+            parts.extend(
+                _Part(np.full(len(moments), first + n), moments, block.column(column)[inside])
+                for n, (column, _) in enumerate(block.run.wanted)
+            )
+    if not parts:
         return Flat.joined([])
-    value = np.concatenate(values_of)
+    places, times, value = _one_frame_a_time(
+        _Part(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    )
+    series = np.asarray([one for run in runs for _, one in run.wanted])[places]
     count = (np.abs(value) < _ABSURD).astype(np.float64)
-    numbers = np.repeat(series, [len(one) for one in times_of])
-    return Flat(numbers, np.concatenate(times_of), count, count, value, value, value)
+    return Flat(series, times, count, count, value, value, value)
 
 
-def _of_rows(run: Run, times: bytes, values: bytes) -> tuple[Times, Floats]:
-    """Times, and the wanted columns one after the other."""
+def _of_rows(
+    runs: Sequence[Run], first_places: npt.NDArray[np.int64], numbers: bytes, times: bytes, values: bytes
+) -> Iterator[_Part]:
+    """Rows of runs of one width."""
+    owners = _array(numbers, ">i4").astype(np.int64)
     moments = _array(times, ">i8") // 1000 + _POSTGRES_EPOCH_MS
-    return moments, _array(values, ">f8").T[[column for column, _ in run.wanted]]
+    columns = _array(values, ">f8").T
+    if len(columns) == 1:
+        yield _Part(first_places[owners], moments, columns[0])
+        return
+    for owner in np.unique(owners).tolist():
+        mine = owners == owner
+        for n, (column, _) in enumerate(runs[owner].wanted):
+            yield _Part(np.full(mine.sum(), first_places[owner] + n), moments[mine], columns[column][mine])
 
 
-def _of_block(block: _Block, start: int, end: int) -> tuple[Times, Floats]:
-    moments = unpack_times(block.times)
-    inside = slice(*np.searchsorted(moments, (start, end)))
-    return moments[inside], np.stack([block.column(column)[inside] for column, _ in block.run.wanted])
-
-
-def _one_frame_a_time(parts: Sequence[tuple[Times, Floats]]) -> tuple[Times, Floats]:
-    """Several rows of one source and time complete each other."""
-    times, columns = parts[0] if len(parts) == 1 else _concatenated(parts)
-    if len(times) < 2 or bool((np.diff(times) > 0).all()):  # noqa: PLR2004 - one is always in order
-        return times, columns
-    frames = merged(times, columns.T)
-    return frames.times, frames.values.T
-
-
-def _concatenated(parts: Sequence[tuple[Times, Floats]]) -> tuple[Times, Floats]:
-    ordered = sorted((part for part in parts if len(part[0])), key=lambda part: int(part[0][0]))
-    if not ordered:
-        return parts[0]
-    return np.concatenate([part[0] for part in ordered]), np.concatenate(
-        [part[1] for part in ordered], axis=1
+def _one_frame_a_time(part: _Part) -> _Part:
+    """In order of place and time; several rows of one frame complete each other, and what is missing never wins."""
+    keys = part.places * AFTER_TIMES + part.times
+    if bool((keys[1:] > keys[:-1]).all()):
+        return part
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    return _Part(
+        part.places[order][first], part.times[order][first], np.fmax.reduceat(part.values[order], first)
     )

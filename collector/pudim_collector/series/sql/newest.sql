@@ -5,5 +5,5 @@ FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS place (source_id, p
 CROSS JOIN LATERAL (
     SELECT frames.time, frames.values[place.position] AS value FROM frames
     WHERE frames.source_id = place.source_id AND frames.time >= $3 AND frames.time < $4
-    ORDER BY frames.time DESC LIMIT 1
+    ORDER BY frames.source_id DESC, frames.time DESC LIMIT 1
 ) AS newest
