@@ -14,6 +14,7 @@ import psycopg
 from litestar import Request, Response, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
+from litestar.exceptions import InternalServerException
 
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.refusals import StoreUnavailable
@@ -26,6 +27,7 @@ from pudim_collector.ingest.outside import otlp, remote_write
 from pudim_collector.ingest.outside.bodies import gunzip, unsnap
 from pudim_collector.ingest.outside.intake import Intake
 from pudim_collector.ingest.outside.refusals import (
+    BodyCutShort,
     BodyTooLarge,
     BodyTooSlow,
     Crowded,
@@ -94,6 +96,8 @@ class Doors:
                         raise BodyTooLarge(f"more than {MAX_BODY_BYTES} bytes")
         except TimeoutError as error:
             raise BodyTooSlow from error
+        except InternalServerException as error:  # Litestar's word for a client that left
+            raise BodyCutShort from error
 
 
 def _otlp_answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -59,6 +59,12 @@ class BodyTooSlow(PushRefusal):
     status = 408
 
 
+class BodyCutShort(PushRefusal):
+    """The sender left before its body was whole."""
+
+    code = "body_cut_short"
+
+
 class Crowded(PushRefusal):
     """More is being received than can be stored now."""
 
