@@ -68,6 +68,35 @@ def restore(data_dir: Path | None, source: Path, check: bool) -> None:
     )
 
 
+@click.command()
+@DATA_DIR
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    help="Only the last so many; all that raw frames are kept for if left out.",
+)
+@click.option("--repair", is_flag=True, help="Have what differs rolled up again, within minutes.")
+@click.option("--quiet", is_flag=True, help="Say what differs, and nothing else.")
+def verify(data_dir: Path | None, days: int | None, repair: bool, quiet: bool) -> None:
+    """Compute rollups from raw frames again and compare them with what is stored. Pudim may run meanwhile.
+
+    Ends with status 1 where anything differs.
+    """
+    from pudim_collector.app import verification
+
+    report = _quiet if quiet else _report
+    outcome = run(
+        verification.verify(settings_of(data_dir), days, repair=repair, say=click.echo, report=report)
+    )
+    if outcome is None:
+        sys.exit(1)
+    report(
+        f"{outcome.units:,} hours of sources with {outcome.frames:,} frames: {len(outcome.findings)} differences"
+        f", {outcome.waiting} still to be rolled up, {outcome.repaired} to be repaired."
+    )
+    sys.exit(1 if outcome.findings else 0)
+
+
 def _report(words: str) -> None:
     click.echo(words, err=True)
 
@@ -76,4 +105,4 @@ def _quiet(_: str) -> None:
     """Said to nobody."""
 
 
-COMMANDS = (storage, backup, restore)
+COMMANDS = (storage, backup, restore, verify)

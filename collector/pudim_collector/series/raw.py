@@ -51,7 +51,7 @@ class Raw(NamedTuple):
 
 async def raw_of(connection: Connection, units: Sequence[Unit]) -> dict[Unit, Raw]:
     """The raw frames of those units that have any. Needs one snapshot for all: REPEATABLE READ."""
-    rows = await _rows(connection, units)
+    rows = await rows_of(connection, units)
     packed = await stored_blocks(connection, FRAME_BLOCKS, [unit.place for unit in units])
     blocks = {unit: unpack_frame_block(packed[unit.place]) for unit in units if unit.place in packed}
     return {unit: Raw(rows.get(unit), blocks.get(unit)) for unit in units if unit in rows or unit in blocks}
@@ -62,7 +62,8 @@ async def remove_rows(connection: Connection, units: Sequence[Unit]) -> None:
     await run(connection, "remove_rows", *_bounds(units))
 
 
-async def _rows(connection: Connection, units: Sequence[Unit]) -> Mapping[Unit, tuple[Times, Floats]]:
+async def rows_of(connection: Connection, units: Sequence[Unit]) -> Mapping[Unit, tuple[Times, Floats]]:
+    """The frames that are still rows, of those units that have any."""
     cursor = AsyncRawCursor(connection)
     await cursor.execute(statement("unit_rows"), _bounds(units), binary=True)
     result = cursor.pgresult

@@ -272,6 +272,10 @@ async def test_an_embedded_database_is_made_of_a_backup(filled: Settings, taken:
     status, out, _ = await command("storage", "--data-dir", data_dir)
     assert "Raw frames" in out
 
+    status, out, error = await command("verify", "--data-dir", data_dir)
+    assert (status, out) == (0, ""), error
+    assert "204 frames: 0 differences" in error
+
     status, out, error = await command("backup", folder, "--data-dir", data_dir)
     assert status == 0, error
     again = read_whole(Path(out.strip()), never)
@@ -282,3 +286,19 @@ async def test_an_embedded_database_is_made_of_a_backup(filled: Settings, taken:
     assert "has a database" in error
     status, out, _ = await command("restore", "--check", taken)
     assert (status, out.startswith("Whole: ")) == (0, True)
+
+
+async def test_verify_tells_what_differs_and_repairs_it(filled: Settings, runtime: Runtime) -> None:
+    url = str(filled.database_url)
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM minute_blocks WHERE start = (SELECT min(start) FROM minute_blocks)")
+    arguments = ("verify", "--data-dir", filled.data_dir, "--quiet")
+    status, out, _ = await command(*arguments, PUDIM_DATABASE_URL=url)
+    assert status == 1
+    assert "web <1> host: minutes are missing" in out
+    assert (await command(*arguments, "--days", "1", PUDIM_DATABASE_URL=url))[:2] == (0, "")
+    assert (await command(*arguments, "--repair", PUDIM_DATABASE_URL=url))[0] == 1
+    await database.open(url, max_size=5)
+    await runtime.upkeep.run_once()
+    await database.close()
+    assert (await command(*arguments, PUDIM_DATABASE_URL=url))[:2] == (0, "")
