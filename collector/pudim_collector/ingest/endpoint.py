@@ -13,13 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar.types import Receive, Scope, Send
 
 from pudim.wire.channel import Channel
-from pudim.wire.refusals import Malformed, Oversize, Refusal, Superseded
+from pudim.wire.refusals import Malformed, Oversize, Refusal, StoreUnavailable, Superseded
 from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.agents import Agent, Agents
 from pudim_collector.ingest.boots import LATE_MS
 from pudim_collector.ingest.session import Session, Socket, greet
-from pudim_collector.ingest.storing import unavailable
 from pudim_collector.ingest.writer import Writer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.store import Store
@@ -94,7 +93,8 @@ class AgentStream:
         refusal = await self._serve(socket)
         if refusal is not None:
             counters.refusals.labels(refusal.code).inc()
-            log.warning("refused %s: %s", scope.get("client"), refusal.code)
+            if not isinstance(refusal, StoreUnavailable):  # of which the writer tells, once for all agents
+                log.warning("refused %s: %s", scope.get("client"), refusal.code)
             await _farewell(socket, refusal)
 
     def configure(self, server_id: UUID, interval: int) -> None:
@@ -120,7 +120,7 @@ class AgentStream:
         except Refusal as refusal:
             return refusal
         except _STORE_FAILED as error:
-            return unavailable(error)
+            return self._writer.doubt(error)
         except OSError:  # the peer is gone, or did not speak in time
             return None
 
@@ -151,7 +151,7 @@ class AgentStream:
         except Refusal as refusal:
             return refusal
         except _STORE_FAILED as error:
-            return unavailable(error)
+            return self._writer.doubt(error)
 
     async def _take_over(self, session: Session) -> None:
         """The newest connection of an agent is the one that counts: an older one is half dead.

@@ -14,7 +14,7 @@ from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.infra.database.lane import Lane
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.boots import BootProgress
-from pudim_collector.ingest.storing import Storing, refused, unavailable
+from pudim_collector.ingest.storing import Cause, Storing, cause_of, refused, unavailable
 from pudim_collector.series.frames import SourceFrames
 from pudim_collector.series.store import Arrival, LedgerConflict, Step, Store
 
@@ -126,6 +126,13 @@ class Writer:
         self._arrived.set()
         if self._waiting_bytes >= FULL_BYTES:
             self._full.set()
+
+    def doubt(self, error: BaseException) -> Refusal:
+        """What to tell an agent that met `error` at the database; whether commits work will be seen soon."""
+        if cause_of(error) is not Cause.REFUSED:
+            self.storing.failed(error)
+            self._arrived.set()
+        return unavailable(error)
 
     async def room(self) -> None:
         """Wait until more may be added."""

@@ -138,11 +138,14 @@ class Store:
         """
         try:
             await self._commit(frames, steps, announcement, arrivals, lane)
-        except errors.CheckViolation:
+        except errors.CheckViolation as no_room:
             # No partition holds them: nobody has made room for long, or a person dropped one.
-            async with self._transaction(lane) as connection:
-                for day in days_of(frames):
-                    await self._make_room(connection, day, day)
+            try:
+                async with self._transaction(lane) as connection:
+                    for day in days_of(frames):
+                        await self._make_room(connection, day, day)
+            except errors.ProgrammingError as error:  # something else is in the way, or this role may not
+                raise no_room from error
             await self._commit(frames, steps, announcement, arrivals, lane)
 
     def lane(self) -> Lane:
