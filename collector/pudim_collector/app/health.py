@@ -20,7 +20,6 @@ from pudim_collector.infra.supervised import Supervisor
 _OPERATORS = public("counts and states only, for tools that have no account")
 _PATIENCE = 5.0
 
-pool = telemetry.gauge("pudim_database_pool", "The connection pool's own figures.", ["figure"])
 loop_failures = telemetry.gauge(
     "pudim_loop_failures", "How often a background loop failed and was restarted.", ["loop"]
 )
@@ -72,11 +71,7 @@ async def readyz(
 
 
 @get("/metrics", opt=_OPERATORS, include_in_schema=False)
-async def metrics(
-    database: NamedDependency[PsycopgEngine], supervisor: NamedDependency[Supervisor]
-) -> Response[bytes]:
-    for figure, value in database.statistics.items():
-        pool.labels(figure).set(value)
+async def metrics(supervisor: NamedDependency[Supervisor]) -> Response[bytes]:
     for name, report in supervisor.reports.items():
         loop_failures.labels(name).set(report.failures)
     return Response(telemetry.exposition(), media_type=telemetry.CONTENT_TYPE)

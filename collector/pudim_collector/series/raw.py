@@ -14,7 +14,7 @@ from pudim_collector.series.backends import FRAME_BLOCKS
 from pudim_collector.series.block_rows import Place, stored_blocks
 from pudim_collector.series.blocks import Floats, Times, unpack_frame_block
 from pudim_collector.series.rollups import Frames, merged
-from pudim_collector.series.statements import run, statement
+from pudim_collector.series.statements import run, statement, timed
 
 _POSTGRES_EPOCH_MS = 946_684_800_000
 _DIMENSION = 8
@@ -65,7 +65,9 @@ async def remove_rows(connection: Connection, units: Sequence[Unit]) -> None:
 async def rows_of(connection: Connection, units: Sequence[Unit]) -> Mapping[Unit, tuple[Times, Floats]]:
     """The frames that are still rows, of those units that have any."""
     cursor = AsyncRawCursor(connection)
-    await cursor.execute(statement("unit_rows"), _bounds(units), binary=True)
+    with timed("unit_rows") as one:
+        await cursor.execute(statement("unit_rows"), _bounds(units), binary=True)
+        one.rows = cursor.rowcount
     result = cursor.pgresult
     if result is None:
         return {}

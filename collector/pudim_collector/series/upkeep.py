@@ -39,6 +39,9 @@ _RECENT_SHARE = 10.0
 """The open hour of a large fleet is rolled up less often, so that it takes a tenth of the time at most."""
 
 rolled_units = counter("pudim_upkeep_units_total", "Hours of sources rolled up, again or for the first time.")
+rolled_until = gauge(
+    "pudim_upkeep_rolled_until_seconds", "When everything recent was last rolled up, in Unix time."
+)
 backlog = gauge("pudim_upkeep_backlog_units", "Hours of sources that wait to be rolled up.")
 
 
@@ -99,6 +102,7 @@ class Upkeep:
             pass
         async with self._database.connection() as connection:
             await connection.execute("UPDATE store SET rolled_until = $1", [now])
+        rolled_until.set(now.timestamp())
 
     async def _chunk(self, not_before: int, *, done_hours: bool) -> bool:
         """Roll up some dirty units, or clean ones whose hour is done; False if there are none."""

@@ -11,7 +11,7 @@ from pudim_collector.infra.database import database
 from pudim_collector.infra.supervised import Backoff
 from tests.collector.app.site import Site, figures, report
 
-LOOPS = {"announcements", "writer", "watching", "revoking", "limits", "scheduler"}
+LOOPS = {"announcements", "writer", "senders", "collector run", "watching", "revoking", "limits", "scheduler"}
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,9 @@ async def test_metrics_count_what_agents_sent(site: Site) -> None:
     assert answer.headers["content-type"].startswith("text/plain")
     assert "pudim_ingest_batches_total" in answer.text
     assert "pudim_ingest_sessions 0.0" in answer.text
-    assert 'pudim_database_pool{figure="' in answer.text
+    assert 'pudim_database_pool_size{pool="pudim"}' in answer.text
+    assert 'pudim_database_pool_available{pool="pudim reading"}' in answer.text
+    assert 'pudim_database_statement_seconds_count{statement="advance_ledger"}' in answer.text
 
 
 async def test_without_its_database(site: Site, empty_database: str) -> None:

@@ -18,6 +18,7 @@ from pudim_collector.infra.database.errors import (
     DatabaseClosedError,
     DatabaseUnreachableError,
 )
+from pudim_collector.infra.database.figures import pools
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 T = TypeVar("T")
@@ -101,6 +102,7 @@ class Pool:
             open=False,
         )
         self._unfinished: set[asyncio.Task[Any]] = set()
+        self.name = settings.application_name
 
     async def open(self) -> None:
         try:
@@ -111,8 +113,10 @@ class Pool:
         except BaseException:
             await self._pool.close()
             raise
+        pools.add(self)
 
     async def close(self) -> None:
+        pools.remove(self)
         await self._pool.close()
         if self._unfinished:
             await asyncio.wait(self._unfinished)
