@@ -44,6 +44,7 @@ def server(state: str = "live", **changes: Any) -> dict[str, Any]:
         "id": "00000000-0000-7000-8000-000000000001",
         "name": "web-1",
         "state": state,
+        "kind": "agent",
         "last_seen_at": NOW if known else None,
         "enrolled_at": NOW,
         "agent_version": "0.1.0" if known else None,
@@ -76,6 +77,31 @@ TOKEN = {
     "expires_at": NOW,
 }
 ENROLMENT = {"token": "t", "command": "sh -c 'x'", "expires_at": NOW, "collector_key": "ab" * 32}
+SENDERS = {
+    "url": "http://127.0.0.1:8460",
+    "defaults": {"most_series": 50_000, "most_servers": 500},
+    "created": None,
+    "snippets": None,
+}
+
+
+def sender(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "1",
+        "name": "prometheus lab " + HOSTILE,
+        "prefix": "pud_snd_a1b2",
+        "most_series": 50_000,
+        "most_servers": 500,
+        "created_at": NOW,
+        "used_at": NOW,
+        "series": 49_999,
+        "refused_points": 31_000,
+        "refused_at": NOW,
+        "refused_said": f"31000 refused, series_cap: 'http_requests_total' {HOSTILE}",
+        **changes,
+    }
+
+
 ERROR = {"status": 404, "title": "Not found", "detail": HOSTILE, "hint": "", "code": "not_found"}
 
 
@@ -170,10 +196,32 @@ SAMPLES = {
         "servers/add.html", {**FORM, "url": "http://" + HOSTILE, "reach": "plain", "enrolment": ENROLMENT}
     ),
     "server": Sample("metrics/server.html", {"server": server(), "latest": LATEST, "strip": STRIP}),
+    "server, from outside": Sample(
+        "metrics/server.html",
+        {
+            "server": server(kind="outside", name=HOSTILE, os=None, agent_version=None, architecture=None),
+            "latest": [
+                latest("up", 1.0, "", job=HOSTILE, **{"pudim.sender": "lab"}),
+                latest(HOSTILE, None, "", **{"pudim.sender": "lab"}),
+            ],
+        },
+    ),
     "server, waiting": Sample(
         "metrics/server.html", {"server": server("waiting"), "latest": [], "strip": NO_STRIP}
     ),
     "completeness": Sample("completeness/strip.html", {"strip": STRIP}),
+    "no senders": Sample("senders/list.html", {**FORM, **SENDERS, "senders": []}),
+    "senders": Sample(
+        "senders/list.html",
+        {
+            **SENDERS,
+            "errors": {"most_series": "Too many."},
+            "values": {"name": HOSTILE, "most_series": "x"},
+            "senders": [sender(), sender(id="2", series=0, used_at=None, refused_points=0, refused_said=None)],
+            "created": {"name": HOSTILE, "token": "pud_snd_secret"},
+            "snippets": {"prometheus": "a:\n  b", "collector": HOSTILE, "environment": "export X=1"},
+        },
+    ),
     "error": Sample("error.html", {"error": ERROR}),
     "error, signed out": Sample("error.html", {"error": {**ERROR, "hint": "Sign in."}}, signed_in=False),
 }

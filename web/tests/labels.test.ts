@@ -13,6 +13,11 @@ const CHOICES: [string, Record<string, string>, boolean][] = [
   ["kind=some", { kind: "some" }, true],
   ["kind=some", { kind: "full" }, false],
   ["network.interface.name!=lo", {}, true],
+  ["", { "pudim.sender": "lab" }, false],
+  ["!cpu.mode", { "pudim.sender": "lab" }, false],
+  ["cpu.mode", { "cpu.mode": "user", "pudim.sender": "lab" }, false],
+  ["pudim.sender", { "cpu.mode": "user", "pudim.sender": "lab" }, true],
+  ["pudim.sender", {}, false],
 ];
 
 for (const [filter, labels, chosen] of CHOICES)

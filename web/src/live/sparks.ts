@@ -1,5 +1,6 @@
 // Asks for the sparklines of many servers in few requests: one a metric for those that come into view together.
 import { getSeries, type SeriesAnswer } from "./api";
+import { fromOutside } from "../pure/labels";
 import type { Spot } from "../pure/polyline";
 
 const GATHER_MS = 30;
@@ -44,7 +45,7 @@ async function fetchSome(metric: string, some: readonly Wish[]): Promise<void> {
 }
 
 function spotsOf({ series, from, to }: SeriesAnswer, server: string): Spot[] {
-  const candidates = series.filter((one) => one.server === server);
+  const candidates = series.filter((one) => one.server === server && !fromOutside(one.labels));
   const plain = candidates.find((one) => Object.keys(one.labels).length === 0);
   const last = (one: (typeof series)[number]): number => one.avg.findLast((value) => value !== null) ?? -1;
   const chosen = plain ?? candidates.toSorted((a, b) => last(b) - last(a))[0];

@@ -3,14 +3,24 @@
 export type Labels = Readonly<Record<string, string>>;
 export type LabelTest = (labels: Labels) => boolean;
 
-/** "cpu.mode" (has it), "!cpu.mode" (has it not), "kind=some", "cpu.mode!=idle"; a comma means "and". */
+/** Every series that another program brought carries it; an agent's never do. */
+const SENDER = "pudim.sender";
+
+/** Whether it was brought by another program: what that says of a host must not pass for what its agent measured. */
+export function fromOutside(labels: Labels): boolean {
+  return SENDER in labels;
+}
+
+/** "cpu.mode" (has it), "!cpu.mode" (has it not), "kind=some", "cpu.mode!=idle"; a comma means "and".
+    Series from outside are chosen by a filter that names their label alone. */
 export function parseFilter(text: string): LabelTest {
   const tests = text
     .split(",")
     .map((term) => term.trim())
     .filter(Boolean)
     .map(parseTerm);
-  return (labels) => tests.every((test) => test(labels));
+  const outside = text.includes(SENDER);
+  return (labels) => (outside || !fromOutside(labels)) && tests.every((test) => test(labels));
 }
 
 function parseTerm(term: string): LabelTest {
