@@ -9,7 +9,7 @@ import pytest
 
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
-from pudim_collector.series.backends import FRAMES, BackendUnavailable, Connection, Piece
+from pudim_collector.series.backends import FRAMES, SNAPSHOT_LOCK, BackendUnavailable, Connection, Piece
 from pudim_collector.series.backends import hypertable as module
 from pudim_collector.series.backends.choice import chosen_backend
 from pudim_collector.series.backends.hypertable import ColumnstoreUnreadable, Edition, Hypertable
@@ -245,6 +245,24 @@ async def test_late_rows_are_taken_in_beside_who_brings_more(
     assert len(await content()) == 3 * 1440 + 2
     assert await compress(hypertable) == 1
     assert await compress(hypertable) == 0
+
+
+@needs_columnstore
+async def test_late_rows_stay_where_a_snapshot_in_use_sees_them(
+    hypertable: Hypertable, store: Store, other: Connection
+) -> None:
+    await fill()
+    await compress(hypertable)
+    await put(MONDAY + timedelta(seconds=30))
+    await fetch(other, "SELECT pg_advisory_lock_shared($1)", [SNAPSHOT_LOCK])
+    await other.commit()
+    await other.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+    await fetch(other, "SELECT FROM sources")
+    assert await compress(hypertable) == 0
+    assert len(await fetch(other, CONTENT)) == 3 * 1440 + 1
+    await other.commit()
+    await fetch(other, "SELECT pg_advisory_unlock_shared($1)", [SNAPSHOT_LOCK])
+    assert await compress(hypertable) == 1
 
 
 @needs_columnstore

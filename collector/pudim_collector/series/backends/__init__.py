@@ -11,6 +11,9 @@ from pudim.vocabulary.errors import PudimError
 
 Connection = AsyncConnection[Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SNAPSHOT_LOCK = 0x7075_6469_6D04  # "pudim" and a number of ours
+"""An advisory lock that is shared, before its snapshot, by who makes something lasting of frames out of one snapshot:
+late rows that are compressed meanwhile would be missing there."""
 
 
 class BackendUnavailable(PudimError):
@@ -63,7 +66,8 @@ FRAMES = TimeTable(
     "time",
     "source_id integer NOT NULL, time timestamptz NOT NULL, values float8[] NOT NULL",
     "CREATE INDEX IF NOT EXISTS frames_source_time ON frames (source_id, time)",
-    timedelta(days=1),
+    # Rows are moved out of it within hours, and only a piece that has ended gives their space back.
+    timedelta(hours=6),
 )
 
 

@@ -11,6 +11,7 @@ from psycopg import errors
 from psycopg.sql import SQL, Identifier, Literal
 
 from pudim_collector.series.backends import (
+    SNAPSHOT_LOCK,
     TABLES,
     BackendUnavailable,
     Connection,
@@ -201,6 +202,8 @@ async def _compressed(connection: Connection, chunk: Identifier, first: bool) ->
         if first:
             await _nobody_uses(connection, chunk)
         async with connection.transaction():
+            if not first and not await _nobody_makes_use_of_a_snapshot(connection):
+                return False
             await connection.execute(_PATIENCE)
             await connection.execute(_AS_LONG_AS_IT_TAKES)
             await connection.execute(_SEEN_BY_ALL)
@@ -216,6 +219,10 @@ async def _nobody_uses(connection: Connection, chunk: Identifier) -> None:
     async with connection.transaction():
         await connection.execute(_PATIENCE)
         await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(chunk))
+
+
+async def _nobody_makes_use_of_a_snapshot(connection: Connection) -> bool:
+    return bool((await fetch(connection, "SELECT pg_try_advisory_xact_lock($1)", [SNAPSHOT_LOCK]))[0][0])
 
 
 async def _vacated(connection: Connection, chunk: Identifier) -> bool:
