@@ -123,11 +123,10 @@ def chosen_step(question: Question, series: int) -> int:
 
 def answered(question: Question, plan: Plan, keys: Sequence[Key], parts: Sequence[Flat]) -> Reading:
     """`parts` are the rows of the plan's stretches, of the series numbered as `keys`."""
-    rows, names = ordered(Flat.joined(parts)), [_Name(*key) for key in keys]
-    if question.rate or question.percentile is not None:
-        rows = _rates(rows, plan, len(keys))
-        names = [_per_second(name) for name in names] if question.rate else names
-    rows = binned(rows, plan.step * 1000)
+    names = [_Name(*key) for key in keys]
+    rows = _rows(question, plan, len(keys), parts)
+    if question.rate:
+        names = [_per_second(name) for name in names]
     if question.percentile is not None:
         rows, names = _percentiles(question, rows, names)
     elif question.aggregate is not None:
@@ -144,13 +143,23 @@ def answered(question: Question, plan: Plan, keys: Sequence[Key], parts: Sequenc
     )
 
 
-def _rates(rows: Flat, plan: Plan, series: int) -> Flat:
-    """Of raw frames exact; rollups are compared from one minute or hour to the next."""
-    rollup = plan.tier is not Tier.RAW
-    if rollup:
-        rows = binned(rows, plan.tier.unit)
-    least = plan.tier.unit if rollup else NORMAL_INTERVAL * 1000
-    return rates(rows, usual_pauses(rows[rows.count > 0], series, least) * GAP)
+def _rows(question: Question, plan: Plan, series: int, parts: Sequence[Flat]) -> Flat:
+    """The plan's buckets; each stretch is made small before all are put together."""
+    step = plan.step * 1000
+    if not question.rate and question.percentile is None:
+        small = [binned(ordered(part), step) for part in parts]
+        return small[0] if len(small) == 1 else binned(_joined(small), step)
+    if plan.tier is Tier.RAW:
+        rows, least = _joined(parts), NORMAL_INTERVAL * 1000
+    else:
+        # Rollups are compared from one minute or hour to the next, raw frames of the last minutes too.
+        unit = plan.tier.unit
+        rows, least = binned(_joined([binned(ordered(part), unit) for part in parts]), unit), float(unit)
+    return binned(rates(rows, usual_pauses(rows[rows.count > 0], series, least) * GAP), step)
+
+
+def _joined(parts: Sequence[Flat]) -> Flat:
+    return ordered(Flat.joined(parts))
 
 
 def _per_second(name: _Name) -> _Name:

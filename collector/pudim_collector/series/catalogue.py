@@ -62,22 +62,34 @@ class Catalogue:
     def __init__(self) -> None:
         self._layouts: dict[int, _Layout] = {}
         self._series: dict[tuple[int, str], tuple[Series, ...]] = {}
+        self._by_metric: dict[str, list[int]] = {}
+        self._forget_sources()
+        self._forgotten = 0
+
+    def _forget_sources(self) -> None:
+        self.complete_until = 0
+        """The id up to which no other source can appear any more."""
         self._sources: dict[int, Known] = {}
         self._by_layout: dict[int, list[Known]] = {}
         self._by_server: dict[UUID, list[Known]] = {}
-        self._by_metric: dict[str, list[int]] = {}
-        self._complete_until = 0
 
     async def refresh(self, connection: Connection) -> State:
         """Read what was declared since the last time, and what the store says of itself."""
-        rows = await run(connection, "catalogue", self._complete_until)
-        fresh = [Known(row[3], row[4], row[5], row[6]) for row in rows if row[3] is not None]
-        await self.load_layouts(connection, {one.layout_id for one in fresh})
+        while True:
+            until, forgotten = self.complete_until, self._forgotten
+            rows = await run(connection, "catalogue", until)
+            fresh = [Known(*row[4:8]) for row in rows if row[4] is not None]
+            await self.load_layouts(connection, {one.layout_id for one in fresh})
+            if forgotten == self._forgotten == rows[0][3] and until <= self.complete_until:
+                break
+            # Some are gone, or another task has just found that: all are read again.
+            if self._forgotten != rows[0][3]:
+                self._forgotten = rows[0][3]
+                self._forget_sources()
         for one in fresh:
             if one.source_id not in self._sources:
                 self._add(one)
-        settled = [row[3] for row in rows if row[7]]
-        self._complete_until = max(settled, default=self._complete_until)
+        self.complete_until = max((row[4] for row in rows if row[8]), default=self.complete_until)
         rolled_until, raw_since, days = rows[0][:3]
         return State(rolled_until, raw_since, msgspec.json.decode(days, type=dict[str, int]))
 

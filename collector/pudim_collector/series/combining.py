@@ -102,7 +102,8 @@ def usual_pauses(rows: Flat, series: int, least: float) -> Floats:
     pauses = np.diff(rows.time)[same]
     owners = rows.series[1:][same]
     for number in np.unique(owners[pauses > least]):
-        found[number] = max(least, float(np.median(pauses[owners == number])))
+        own = np.sort(pauses[owners == number])
+        found[number] = max(least, float(own[(len(own) - 1) // 2]))
     return found
 
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -194,20 +195,24 @@ class _Clock:
 
 
 def _rollups(rows: Rows, runs: Sequence[Run], start: int, end: int) -> Flat:
-    clock, series = _Clock(start, end), list[int]()
-    times, statistics = list[Times](), list[Floats]()
+    clock = _Clock(start, end)
+    pieces = list[tuple[int, int, Times, Floats]]()
     for row in rows:
         block = _Block.sent(runs, *row)
         moments, inside = clock.read(block.times)
-        for column, one in block.run.wanted:
-            series.append(one)
-            times.append(moments)
-            statistics.append(block.column(column).reshape(4, -1)[:, inside])
-    if not series:
+        if len(moments):
+            begin = int(moments[0])
+            pieces.extend(
+                (series, begin, moments, block.column(column).reshape(4, -1)[:, inside])
+                for column, series in block.run.wanted
+            )
+    if not pieces:
         return Flat.joined([])
-    count, low, high, total = np.concatenate(statistics, axis=1)
-    numbers = np.repeat(series, [len(one) for one in times])
-    return Flat(numbers, np.concatenate(times), count, count, low, high, total)
+    # Put together in order, the rows need not be moved again.
+    pieces.sort(key=itemgetter(0, 1))
+    count, low, high, total = np.concatenate([piece[3] for piece in pieces], axis=1)
+    series = np.repeat([piece[0] for piece in pieces], [len(piece[2]) for piece in pieces])
+    return Flat(series, np.concatenate([piece[2] for piece in pieces]), count, count, low, high, total)
 
 
 class _Part(NamedTuple):

@@ -133,8 +133,8 @@ async def test_any_frames_any_tier_any_range(
     for (offset, length), step in asked_for:
         start = START + offset
         end = start + min(length, step * 5000)
-        moments = [datetime.fromtimestamp(second, UTC) for second in (start, end)]
-        found = await reader.read(asked("b", [server], *moments, step=step))
+        first, last = (datetime.fromtimestamp(second, UTC) for second in (start, end))
+        found = await reader.read(asked("b", [server], first, last, step=step))
         assert found.step == step
         check(found, stored, start, end)
 

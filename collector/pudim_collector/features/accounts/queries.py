@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import dict_row
+
 from pudim_collector.features.accounts.tables import ApiToken, Session, SetupLink, Team, User
 from pudim_collector.infra.database import database
 
@@ -156,7 +158,10 @@ async def add_token(token: TokenRecord, secret_hash: bytes) -> None:
 
 
 async def find_token(secret_hash: bytes) -> TokenRecord | None:
-    row = await ApiToken.select().where(ApiToken.secret_hash == secret_hash).first()
+    # Asked with each request of a program: building this query anew would cost more than all the rest of it.
+    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("SELECT * FROM api_tokens WHERE secret_hash = $1", [secret_hash], prepare=True)
+        row = await cursor.fetchone()
     return _token(row) if row else None
 
 

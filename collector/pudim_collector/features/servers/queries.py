@@ -154,8 +154,8 @@ async def set_name_and_tags(server_id: UUID, name: str | None, tags: Sequence[st
         return bool(cursor.rowcount)
 
 
-async def existing_servers(wanted: Sequence[UUID]) -> list[UUID]:
-    return [row["id"] for row in await Server.select(Server.id).where(Server.id.is_in(list(wanted)))]
+async def server_ids() -> list[UUID]:
+    return [row["id"] for row in await Server.select(Server.id)]
 
 
 async def tagged_servers(tags: Sequence[str]) -> list[UUID]:

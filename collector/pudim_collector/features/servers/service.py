@@ -154,7 +154,7 @@ class Servers:
         """The `wanted` ids. Raises NoSuchServer."""
         # Servers that were seen once are not looked up again: of one that was deleted since, nothing is found.
         if not self._seen.issuperset(wanted):
-            self._seen.update(await queries.existing_servers(wanted))
+            self._seen.update(await queries.server_ids())
         if not self._seen.issuperset(wanted):
             raise NoSuchServer
         return frozenset(wanted)
