@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from pudim.wire.layouts import Labels, Series
 from pudim_collector.infra.auth import Sender
-from pudim_collector.ingest.outside.labels import shown
+from pudim_collector.ingest.outside.labels import MAX_KEY, MAX_NAME, shown
 from pudim_collector.ingest.outside.refusals import SeriesCap
 from pudim_collector.series.shelves import Shelving
 
@@ -41,7 +41,9 @@ class Census:
         """Names what is to blame, new series included; for half a minute it is not looked for again."""
         if now >= self._blame[1]:
             self._blame = (blame([*self._all(), *refused]), now + _BLAMED_FOR_MS)
-        return SeriesCap(f"{shown(sender.name)} may have {sender.most_series} series; {self._blame[0]}")
+        return SeriesCap(
+            f"{shown(sender.name, MAX_NAME)} may have {sender.most_series} series; {self._blame[0]}"
+        )
 
     def _all(self) -> Iterator[tuple[Labels, Series]]:
         for shelves in self._shelving.owned(self._name):
@@ -57,7 +59,7 @@ def blame(found: Iterable[tuple[Labels, Series]]) -> str:
     if not by_metric:
         return "it has none"
     metric, all_of_it = max(by_metric.items(), key=lambda one: (len(one[1]), one[0]))
-    most = f"{shown(metric)} has {len(all_of_it)}"
+    most = f"{shown(metric, MAX_NAME)} has {len(all_of_it)}"
     values: dict[str, set[str]] = {}
     for labels, series in all_of_it:
         for key, value in (*labels, *series.labels):
@@ -65,7 +67,7 @@ def blame(found: Iterable[tuple[Labels, Series]]) -> str:
     label, number = max(
         Counter({key: len(one) for key, one in values.items()}).items(), default=("", 0), key=_size
     )
-    return f"{most}, and its label {shown(label)} {number} values" if number >= _SEVERAL else most
+    return f"{most}, and its label {shown(label, MAX_KEY)} {number} values" if number >= _SEVERAL else most
 
 
 def _size(one: tuple[str, int]) -> tuple[int, str]:

@@ -58,7 +58,7 @@ def _checked_value(key: str, value: str) -> str:
     return value
 
 
-def shown(text: str) -> str:
+def shown(text: str, longest: int = _SHOWN) -> str:
     """As an error may quote it: short, and without anything that a terminal obeys."""
-    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    short = text if len(text) <= longest else f"{text[:longest]}..."
     return ascii(short)
