@@ -22,8 +22,9 @@ from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.database import Connection, database
 from pudim_collector.infra.database.embedded import EmbeddedPostgres
 from pudim_collector.infra.database.migrations import MigrationApp, migrate
-from pudim_collector.kernel.clock import ManualClock
-from pudim_collector.series.backends import FRAME_BLOCKS
+from pudim_collector.infra.database.watchdog import Watchdog
+from pudim_collector.infra.supervised import Backoff, Supervisor
+from pudim_collector.kernel.clock import ManualClock, SystemClock
 from pudim_collector.series.frames import SourceFrames
 from pudim_collector.series.raw import Unit
 from pudim_collector.series.statements import MIGRATIONS, fetch
@@ -32,7 +33,7 @@ from pudim_collector.series.upkeep import Upkeep
 from tests.collector.series.conftest import NOW
 from tests.collector.series.made import commit, frames, source
 from tests.collector.series.rolling import rolling
-from tests.collector.series.test_upkeep import Rows, blocks_of, settled
+from tests.collector.series.test_upkeep import Rows, settled
 
 pytestmark = pytest.mark.processes
 START = int(NOW.timestamp())
@@ -103,10 +104,6 @@ async def write_until(writing: Writing, left: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def anything_was_moved() -> bool:
-    return bool(await blocks_of(FRAME_BLOCKS))
-
-
 async def test_its_process_is_killed_again_and_again(store: Store, clock: ManualClock, migrated: str) -> None:
     rng = np.random.default_rng(1)
     writing = await Writing.begin(store, 1)
@@ -133,26 +130,25 @@ async def own_store(server: EmbeddedPostgres, clock: ManualClock) -> AsyncIterat
     await migrate(database, [MigrationApp("series", MIGRATIONS)], clock=clock)
     store = Store(database)
     await store.prepare(clock.now())
-    yield store
+    async with Supervisor(SystemClock()) as supervisor:
+        supervisor.start("database server", Watchdog(server, Backoff(first=0.1, most=0.5)).run)
+        yield store
     await database.close()
 
 
 async def test_the_server_dies_while_it_rolls_up(
     server: EmbeddedPostgres, own_store: Store, clock: ManualClock
 ) -> None:
+    rng = np.random.default_rng(2)
     writing = await Writing.begin(own_store, 2)
-    writer = asyncio.create_task(write_until(writing, 0))
+    share = len(writing.left) // 3 + 1
     async with rolling(server.conninfo, ROLLED_AT):
         for _ in range(2):
-            left = len(writing.left)
-            while len(writing.left) > left - 8 * PER_COMMIT or not await anything_was_moved():
-                await asyncio.sleep(0.02)
+            part = asyncio.create_task(write_until(writing, len(writing.left) - share))
+            await asyncio.sleep(rng.uniform(0.1, 0.4))
             os.kill(int((server.cluster / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
-            async with asyncio.timeout(PATIENCE):
-                while server.running:
-                    await asyncio.sleep(0.01)
-            await asyncio.to_thread(server.restart)
-        await writer
+            await part
+        await write_until(writing, 0)
     await settled(own_store, Upkeep(database, own_store, clock), clock, writing.rows)
     assert len(writing.rows) == SOURCES * len(SECONDS)
 
