@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +30,7 @@ class RunningPudim:
     data_dir: Path
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
+    program: Sequence[str] = ("-m", "pudim.cli", "up", "--no-browser")
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -36,7 +38,7 @@ class RunningPudim:
         log = (self.data_dir / "up.log").open("ab")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "pudim.cli", "up", "--no-browser"),
+                *(sys.executable, *self.program),
                 *("--data-dir", str(self.data_dir), "--port", str(self.port)),
             ],
             stdout=log,

@@ -100,7 +100,7 @@ class Vitals(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A time in which samples are missing, or (with `missing` 0) in which all are there but `late` ones came late."""
+    """A time in which samplings are `missing`, or else one in which all are there but `late` ones came late."""
 
     start: int
     end: int
@@ -313,21 +313,16 @@ def _is_hole(arrival: Arrival) -> bool:
 def _pauses(known: Known) -> Iterator[Cause]:
     for arrival in known.arrivals:
         if arrival.after is not None and _is_hole(arrival):
-            before = known.vitals.get(arrival.after - arrival.after % MINUTE)
-            after = known.vitals.get(arrival.first - arrival.first % MINUTE)
+            minutes = [time - time % MINUTE for time in (arrival.after, arrival.first)]
+            before, after = (known.vitals.get(minute, Vitals()) for minute in minutes)
             yield Cause(Span(arrival.after, arrival.first), _pause_reason(before, after))
 
 
-def _pause_reason(before: Vitals | None, after: Vitals | None) -> Reason:
+def _pause_reason(before: Vitals, after: Vitals) -> Reason:
     """What the agent's counters say of a pause in one boot."""
-    if before is None or after is None:
-        return Reason.UNKNOWN
-    same = before is after
-    if after.jumps_high > (before.jumps_low if same else before.jumps_high):
+    if after.jumps_high > before.jumps_high:
         return Reason.CLOCK_JUMP
-    if after.missed_high > (before.missed_low if same else before.missed_high):
-        return Reason.PAUSED
-    return Reason.UNKNOWN
+    return Reason.PAUSED if after.missed_high > before.missed_high else Reason.UNKNOWN
 
 
 def _divided(known: Known, span: Span) -> Iterator[tuple[Span, bool]]:
@@ -355,13 +350,14 @@ def _gaps(known: Known, marked: Sequence[_Minute]) -> Iterator[Gap]:
     """Neighbours of one cause are one gap; of what came late, those of one reason."""
     for run in _runs(marked):
         first, last = run[0], run[-1]
-        missing, late = sum(one.missing for one in run), sum(one.late for one in run)
+        missing = sum(one.missing for one in run)
         span = Span(first.start, last.start + MINUTE)
         cause = first.cause or Cause(span, _told_by_minutes(known, span))
         if missing:
             # What the ledger explains has times of frames, which tell more than minutes.
             span = Span(max(span.start, cause.span.start), min(span.end, cause.span.end))
-        yield Gap(*span, cause.reason, missing, late)
+        # Of what came late beside a gap, the reason is another one.
+        yield Gap(*span, cause.reason, missing, 0 if missing else sum(one.late for one in run))
 
 
 def _runs(marked: Sequence[_Minute]) -> Iterator[list[_Minute]]:
@@ -389,8 +385,10 @@ def _told_by_minutes(known: Known, span: Span) -> Reason:
     earlier, later = known.vitals[before], known.vitals[after]
     if after - later.uptime * 1000 > before + MINUTE:
         return Reason.HOST_DOWN
-    if before != after and later.missed_low < earlier.missed_high:
+    if before < after and later.missed_low < earlier.missed_high:
         return Reason.AGENT_DOWN
+    if before in inside:  # its highest counts may be those after the gap
+        earlier = earlier._replace(jumps_high=earlier.jumps_low, missed_high=earlier.missed_low)
     return _pause_reason(earlier, later)
 
 
