@@ -66,8 +66,7 @@ FRAMES = TimeTable(
     "time",
     "source_id integer NOT NULL, time timestamptz NOT NULL, values float8[] NOT NULL",
     "CREATE INDEX IF NOT EXISTS frames_source_time ON frames (source_id, time)",
-    # Rows are moved out of it within hours, and only a piece that has ended gives their space back.
-    timedelta(hours=6),
+    timedelta(days=1),
 )
 
 
