@@ -27,7 +27,7 @@ from pudim_collector.app.backup.archive import (
 )
 from pudim_collector.app.backup.catalogue import FoundTable
 from pudim_collector.app.keys import FILE_NAME
-from pudim_collector.series.backends import TABLES, Piece
+from pudim_collector.series.backends import SNAPSHOT_LOCK, TABLES, Piece
 
 Report = Callable[[str], None]
 KEY_FILES = (FILE_NAME,)
@@ -56,6 +56,7 @@ class Snapshot:
         self._connection: psycopg.Connection[Any] = psycopg.connect(conninfo, autocommit=True)
         try:
             self._connection.execute(_SETTINGS)
+            self._connection.execute("SELECT pg_advisory_lock_shared(%s)", [SNAPSHOT_LOCK])
             self.tables = self._begin()
         except BaseException:
             self._connection.close()
