@@ -1,8 +1,10 @@
 """What is missing of a day and why: every reason, and what holds whatever was sampled, lost, late or restarted."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -423,3 +425,9 @@ def test_two_parts_of_a_time_have_what_the_whole_has(known: Known, minute: int) 
     assert whole.expected == sum(part.expected for part in parts)
     assert whole.stored == sum(part.stored for part in parts)
     assert whole.late == sum(part.late for part in parts)
+
+
+def test_the_guide_explains_every_state_and_reason() -> None:
+    guide = (Path(__file__).parents[3] / "docs/guides/completeness.md").read_text()
+    explained = set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE))
+    assert explained == {*State, *Reason}
