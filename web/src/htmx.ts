@@ -5,6 +5,12 @@ htmx.config.includeIndicatorStyles = false; // an inline style, which the page's
 htmx.config.allowEval = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
+// A form that is refused comes back with what to change beside its fields.
+htmx.config.responseHandling = [
+  { code: "204", swap: false },
+  { code: "[23]..|409|422|429", swap: true },
+  { code: "[45]..", swap: false, error: true },
+];
 htmx.config.attributesToSettle = ["class", "width", "height"]; // not "style", for the same reason
 
 document.addEventListener("htmx:configRequest", (event) => {

@@ -18,6 +18,7 @@ from pudim_collector.features.storage.rules import (
     daily_growth,
     disk_full_in,
     forecast,
+    loose_bytes,
     parse_bytes,
     parse_days,
     say_bytes,
@@ -124,6 +125,19 @@ def test_a_tier_grows_until_its_age() -> None:
 def test_a_tier_that_meets_its_bytes_first_reaches_less_far_back() -> None:
     assert forecast(200, 100.0, Limit(7, 520), 2.0) == Forecast(5.2, 520, 3.2, Bound.BYTES)
     assert forecast(900, 100.0, Limit(7, 520), 9.0) == Forecast(5.2, 520, 0.0, Bound.BYTES)
+
+
+def test_rows_that_are_not_compact_yet_are_there_whatever_the_age() -> None:
+    today = [stretch(1, 100), stretch(0, 950), stretch(-1, 20)]
+    assert loose_bytes(today, 100.0, MIDNIGHT - 9 * DAY, NOW) == 970 - 50
+    assert forecast(1070, 100.0, Limit(7, None), 7.5, 920.0) == Forecast(7.0, 1620, 0.0, Bound.AGE)
+    assert forecast(1070, 100.0, Limit(7, 1440), 7.5, 920.0) == Forecast(5.2, 1440, 3.7, Bound.BYTES)
+
+
+def test_a_long_stretch_that_grows_as_it_should_has_nothing_loose() -> None:
+    assert loose_bytes([stretch(20, 2050, 40)], 100.0, MIDNIGHT - 20 * DAY, NOW) == 0
+    assert loose_bytes([stretch(20, 2050, 40)], 100.0, MIDNIGHT - 10 * DAY, NOW) == 1000
+    assert loose_bytes([], None, None, NOW) == 0
 
 
 @pytest.mark.parametrize("daily", [None, 0.0])

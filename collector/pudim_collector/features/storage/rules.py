@@ -130,13 +130,29 @@ def daily_growth(stretches: Sequence[Stretch], oldest: datetime | None, now: dat
     return sum(one.bytes for one in stretches) / (age / _DAY) if age >= _LEAST_HISTORY else None
 
 
-def forecast(held: int, daily: float | None, limit: Limit, days: float) -> Forecast | None:
-    """Where a tier of `held` bytes and `days` ends at `daily` bytes a day; None when nobody can know."""
+def loose_bytes(
+    stretches: Sequence[Stretch], daily: float | None, oldest: datetime | None, now: datetime
+) -> float:
+    """What the stretch that is written now takes beyond its days: rows that are not compact yet, and space ahead."""
+    unfinished = [one for one in stretches if one.end > now]
+    begun = [now - max(one.start, oldest or now) for one in unfinished if one.start < now]
+    expected = (daily or 0.0) * (max(begun, default=timedelta()) / _DAY)
+    return max(0.0, sum(one.bytes for one in unfinished) - expected)
+
+
+def forecast(
+    held: int, daily: float | None, limit: Limit, days: float, loose: float = 0.0
+) -> Forecast | None:
+    """Where a tier of `held` bytes and `days` ends at `daily` bytes a day; None when nobody can know.
+
+    `loose` bytes are there whatever the age.
+    """
     if daily is None or daily <= 0:
         return None
-    by_age = daily * limit.days
+    by_age = daily * limit.days + loose
     if limit.bytes is not None and limit.bytes < by_age:
-        return Forecast(limit.bytes / daily, limit.bytes, max(0.0, (limit.bytes - held) / daily), Bound.BYTES)
+        reached = max(0.0, limit.bytes - loose) / daily
+        return Forecast(reached, limit.bytes, max(0.0, (limit.bytes - held) / daily), Bound.BYTES)
     return Forecast(float(limit.days), round(by_age), max(0.0, limit.days - days), Bound.AGE)
 
 

@@ -189,7 +189,9 @@ def _tier(
     oldest = min((one.oldest for one in found if one.oldest), default=None)
     newest = max((one.newest for one in found if one.newest), default=None)
     held, days = sum(piece.bytes for piece in own), max(0.0, (now - oldest) / _DAY) if oldest else 0.0
-    daily = rules.daily_growth(_stretches(own), oldest, now)
+    stretches = _stretches(own)
+    daily = rules.daily_growth(stretches, oldest, now)
+    loose = rules.loose_bytes(stretches, daily, oldest, now)
     return TierView(
         tier,
         rules.NAMES[tier],
@@ -201,7 +203,7 @@ def _tier(
         days,
         limit,
         daily,
-        rules.forecast(held, daily, limit, days),
+        rules.forecast(held, daily, limit, days, loose),
     )
 
 
