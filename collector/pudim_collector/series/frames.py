@@ -66,10 +66,10 @@ def hours_of(frames: Sequence[SourceFrames]) -> tuple[list[int], list[int]]:
     return (pairs >> 32).tolist(), (pairs & 0xFFFF_FFFF).tolist()
 
 
-def days_of(frames: Sequence[SourceFrames]) -> list[datetime]:
-    """A moment in each day (UTC) that has frames."""
+def hours_from(frames: Sequence[SourceFrames]) -> list[datetime]:
+    """The beginnings of the hours that have frames."""
     _, hours = hours_of(frames)
-    return [datetime.fromtimestamp(day * 86_400, UTC) for day in sorted({hour // 24 for hour in hours})]
+    return [datetime.fromtimestamp(hour * 3600, UTC) for hour in sorted(set(hours))]
 
 
 def copy_rows(frames: Iterable[SourceFrames]) -> Iterator[bytes]:

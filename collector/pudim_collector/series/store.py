@@ -23,7 +23,7 @@ from pudim_collector.series.frames import (
     COPY_TRAILER,
     SourceFrames,
     copy_rows,
-    days_of,
+    hours_from,
     hours_of,
 )
 from pudim_collector.series.statements import run
@@ -142,8 +142,8 @@ class Store:
             # No partition holds them: nobody has made room for long, or a person dropped one.
             try:
                 async with self._transaction(lane) as connection:
-                    for day in days_of(frames):
-                        await self._make_room(connection, day, day)
+                    for moment in hours_from(frames):
+                        await self._make_room(connection, moment, moment)
             except errors.ProgrammingError as error:  # something else is in the way, or this role may not
                 raise no_room from error
             await self._commit(frames, steps, announcement, arrivals, lane)

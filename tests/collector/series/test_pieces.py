@@ -20,9 +20,9 @@ from pudim_collector.series.store import Store
 from tests.collector.series.conftest import NOW
 from tests.collector.series.made import commit, frames, source, stored_frames
 
-DAY = timedelta(days=1)
-MIDNIGHT = NOW.replace(hour=0)
-MONDAY, TUESDAY, WEDNESDAY = (MIDNIGHT - days * DAY for days in (6, 5, 4))
+SPAN = FRAMES.width
+CURRENT = FRAMES.start_of(NOW)
+FIRST, SECOND, THIRD = (CURRENT - n * SPAN for n in (6, 5, 4))
 EACH_TABLE = pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
 A_BLOCK = "INSERT INTO {} VALUES (1, $1, 1, 't', '{{0,60000}}', $2)"
 A_FRAME = "INSERT INTO frames VALUES (1, $1, '{1}')"
@@ -73,7 +73,7 @@ async def filled(backend: Backend, table: TimeTable, *moments: datetime) -> None
 async def test_there_is_room_from_the_oldest_to_the_newest(
     backend: Backend, store: Store, table: TimeTable
 ) -> None:
-    start = table.start_of(NOW - 500 * DAY)
+    start = table.start_of(NOW - timedelta(days=500))
     moments = [
         start,
         start + table.width,
@@ -91,7 +91,7 @@ async def test_there_is_room_from_the_oldest_to_the_newest(
 async def test_pieces_are_where_their_rows_are(backend: Backend, store: Store, table: TimeTable) -> None:
     start = table.start_of(NOW) + 3 * table.width
     moments = [start - timedelta.resolution, start, start + table.width - timedelta.resolution]
-    await filled(backend, table, *moments, EPOCH + table.width / 2, NOW + 333 * DAY)
+    await filled(backend, table, *moments, EPOCH + table.width / 2, NOW + timedelta(days=333))
     found = await pieces(backend, table)
     for piece in found:
         assert piece.start == table.start_of(piece.start)
@@ -104,7 +104,7 @@ async def test_pieces_are_where_their_rows_are(backend: Backend, store: Store, t
 
 async def test_all_tables_are_told_of_in_order(backend: Backend, store: Store) -> None:
     for table in TABLES:
-        await filled(backend, table, NOW - 100 * DAY, NOW + 100 * DAY)
+        await filled(backend, table, NOW - timedelta(days=100), NOW + timedelta(days=100))
     async with database.connection() as connection:
         found = await backend.pieces(connection)
     assert {piece.table for piece in found} == set(TABLES)
@@ -157,13 +157,13 @@ async def test_a_dropped_piece_takes_its_rows_and_no_others(
 async def test_what_somebody_writes_into_is_not_dropped(
     backend: Backend, store: Store, other: Connection
 ) -> None:
-    await filled(backend, FRAMES, MONDAY)
-    await put(other, FRAMES, MONDAY + DAY / 2)
+    await filled(backend, FRAMES, FIRST)
+    await put(other, FRAMES, FIRST + SPAN / 2)
     async with database.connection() as connection:
         with pytest.raises(errors.LockNotAvailable):
-            await backend.drop(connection, await piece_of(backend, FRAMES, MONDAY))
+            await backend.drop(connection, await piece_of(backend, FRAMES, FIRST))
     await other.commit()
-    assert await held(FRAMES) == [MONDAY, MONDAY + DAY / 2]
+    assert await held(FRAMES) == [FIRST, FIRST + SPAN / 2]
 
 
 async def remove(connection: Connection, start: datetime, end: datetime) -> int:
@@ -174,17 +174,16 @@ async def remove(connection: Connection, start: datetime, end: datetime) -> int:
 async def test_only_pieces_that_ended_and_are_empty_give_their_space_back(
     backend: Backend, store: Store
 ) -> None:
-    today = MIDNIGHT
-    for day in (MONDAY, TUESDAY, today):
-        await filled(backend, FRAMES, *(day + n * timedelta(minutes=5) for n in range(200)))
+    for start in (FIRST, SECOND, CURRENT):
+        await filled(backend, FRAMES, *(start + n * timedelta(minutes=1) for n in range(200)))
     async with database.connection() as connection:
-        await remove(connection, MONDAY, TUESDAY)
-        await remove(connection, today, today + DAY)
+        await remove(connection, FIRST, SECOND)
+        await remove(connection, CURRENT, CURRENT + SPAN)
         before = {piece.start: piece.bytes for piece in await pieces(backend, FRAMES)}
-        assert await backend.vacate(connection, today) == 1
-        assert await backend.vacate(connection, today) == 0
+        assert await backend.vacate(connection, CURRENT) == 1
+        assert await backend.vacate(connection, CURRENT) == 0
     after = {piece.start: piece.bytes for piece in await pieces(backend, FRAMES)}
-    assert after.pop(MONDAY, 0) < before.pop(MONDAY)
+    assert after.pop(FIRST, 0) < before.pop(FIRST)
     assert after == before
     assert len(await held(FRAMES)) == 200
 
@@ -192,11 +191,11 @@ async def test_only_pieces_that_ended_and_are_empty_give_their_space_back(
 async def test_an_emptied_piece_takes_what_comes_late(backend: Backend, store: Store) -> None:
     server = uuid4()
     (one,) = await store.declare(server, [source("a")])
-    second = int(MONDAY.timestamp())
+    second = int(FIRST.timestamp())
     boot = await commit(store, server, [frames(one, [second], [[1.0]])])
     async with database.connection() as connection:
-        await remove(connection, MONDAY, TUESDAY)
-        assert await backend.vacate(connection, TUESDAY) == 1
+        await remove(connection, FIRST, SECOND)
+        assert await backend.vacate(connection, SECOND) == 1
     await commit(store, server, [frames(one, [second + 10], [[2.0]])], boot=boot)
     assert await stored_frames() == [(one, second + 10, [2.0])]
 
@@ -204,21 +203,21 @@ async def test_an_emptied_piece_takes_what_comes_late(backend: Backend, store: S
 async def test_a_row_that_is_not_committed_yet_is_not_emptied_away(
     backend: Backend, store: Store, other: Connection
 ) -> None:
-    await filled(backend, FRAMES, MONDAY)
+    await filled(backend, FRAMES, FIRST)
     async with database.connection() as connection:
-        await remove(connection, MONDAY, TUESDAY)
-        await put(other, FRAMES, MONDAY + DAY / 2)
-        assert await backend.vacate(connection, TUESDAY) == 0
+        await remove(connection, FIRST, SECOND)
+        await put(other, FRAMES, FIRST + SPAN / 2)
+        assert await backend.vacate(connection, SECOND) == 0
         await other.commit()
-        assert await backend.vacate(connection, TUESDAY) == 0
-    assert await held(FRAMES) == [MONDAY + DAY / 2]
+        assert await backend.vacate(connection, SECOND) == 0
+    assert await held(FRAMES) == [FIRST + SPAN / 2]
 
 
 async def test_nothing_is_lost_to_emptying_while_others_write(
     backend: Backend, store: Store, migrated: str
 ) -> None:
     """Writers of their own, one that moves rows away, and one that empties, all at once."""
-    await filled(backend, FRAMES, MONDAY)
+    await filled(backend, FRAMES, FIRST)
     written, moved, emptied, writing = 1, 0, 0, True
 
     async def write() -> None:
@@ -227,19 +226,19 @@ async def test_nothing_is_lost_to_emptying_while_others_write(
             migrated, cursor_factory=psycopg.AsyncRawCursor
         ) as writer:
             for n in range(120):
-                await put(writer, FRAMES, MONDAY + n * timedelta(seconds=1))
+                await put(writer, FRAMES, FIRST + n * timedelta(seconds=1))
                 await writer.commit()
                 written += 1
 
     async def move() -> None:
         nonlocal moved
         async with database.connection() as connection:
-            moved += await remove(connection, MONDAY, TUESDAY)
+            moved += await remove(connection, FIRST, SECOND)
 
     async def empty() -> None:
         nonlocal emptied
         async with database.connection() as connection:
-            emptied += await backend.vacate(connection, TUESDAY)
+            emptied += await backend.vacate(connection, SECOND)
 
     async def again_and_again(act: Callable[[], Awaitable[None]]) -> None:
         while writing:
@@ -276,33 +275,34 @@ async def everything() -> list[tuple[int, float, list[str]]]:
 async def test_compressing_keeps_every_row(backend: Backend, store: Store) -> None:
     server = uuid4()
     wide, narrow = await store.declare(server, [source("a", "b", "c"), source("d", name="other")])
-    blocks = [varied(wide, 3, MONDAY, 2500, 60), varied(narrow, 1, MONDAY, 2500, 60)]
+    every = SPAN.total_seconds() / 1440
+    blocks = [varied(wide, 3, FIRST, 2500, every), varied(narrow, 1, FIRST, 2500, every)]
     boot = await commit(store, server, blocks)
     stored = await everything()
     async with database.connection() as connection:
         compacts = await backend.compacts(connection)
-        assert await backend.compress(connection, TUESDAY + DAY / 2) == compacts
+        assert await backend.compress(connection, SECOND + SPAN / 2) == compacts
         assert await everything() == stored
-        late = [varied(wide, 3, MONDAY + timedelta(seconds=7), 90, 30), varied(narrow, 1, MONDAY, 1, 1)]
+        late = [varied(wide, 3, FIRST + timedelta(seconds=7), 90, 30), varied(narrow, 1, FIRST, 1, 1)]
         boot = await commit(store, server, late, boot=boot)
         with_late = await everything()
         assert len(with_late) == len(stored) + 91
-        assert await backend.compress(connection, TUESDAY) == compacts
-        assert await backend.compress(connection, TUESDAY) == 0
+        assert await backend.compress(connection, SECOND) == compacts
+        assert await backend.compress(connection, SECOND) == 0
         assert await everything() == with_late
-        assert await backend.compress(connection, WEDNESDAY) == compacts
+        assert await backend.compress(connection, THIRD) == compacts
         assert await everything() == with_late
-        await backend.drop(connection, await piece_of(backend, FRAMES, MONDAY))
-    tuesday = TUESDAY.timestamp()
-    assert await everything() == [row for row in with_late if row[1] >= tuesday]
+        await backend.drop(connection, await piece_of(backend, FRAMES, FIRST))
+    second = SECOND.timestamp()
+    assert await everything() == [row for row in with_late if row[1] >= second]
 
 
 async def test_each_piece_is_told_of_in_utc(backend: Backend, store: Store) -> None:
     """A session in another zone must not shift where pieces begin."""
     async with database.connection() as connection, connection.transaction():
         await connection.execute("SET LOCAL timezone = 'Pacific/Apia'")
-        await backend.make_room(connection, FRAMES, MONDAY, MONDAY)
-        await put(connection, FRAMES, MONDAY)
+        await backend.make_room(connection, FRAMES, FIRST, FIRST)
+        await put(connection, FRAMES, FIRST)
         found = [piece for piece in await backend.pieces(connection) if piece.table is FRAMES]
-        assert MONDAY.astimezone(UTC) in [piece.start for piece in found]
+        assert FIRST.astimezone(UTC) in [piece.start for piece in found]
         assert all(piece.end - piece.start == FRAMES.width for piece in found)

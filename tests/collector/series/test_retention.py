@@ -47,13 +47,13 @@ DEFAULTS = {RAW: Limit(7), MINUTE: Limit(60), HOUR: Limit(730)}
 
 def piece(table: TimeTable, days_ago: float, size: int = 100) -> Piece:
     start = table.start_of(NOW - days_ago * DAY)
-    return Piece(table, f"{table.name}_{start:%Y%m%d}", start, start + table.width, size)
+    return Piece(table, f"{table.name}_{start:%m%d%H}", start, start + table.width, size)
 
 
-def pieces(table: TimeTable, days: int, size: int = 100) -> list[Piece]:
+def pieces(table: TimeTable, days: float, size: int = 100) -> list[Piece]:
     """One for each stretch of the last `days`, and those made ahead."""
-    step = table.width // DAY
-    return [piece(table, ago, size) for ago in range(-2 * step, days, step)]
+    step = table.width / DAY
+    return [piece(table, n * step, size) for n in range(-2, round(days / step))]
 
 
 def going(found: list[Piece], raw_since: datetime = EPOCH, /, **limits: Limit) -> list[str]:
@@ -66,31 +66,31 @@ def test_nothing_goes_while_everything_fits() -> None:
 
 
 def test_a_piece_goes_when_its_end_is_too_old() -> None:
-    found = pieces(FRAMES, 12)
-    assert going(found) == [f"frames_202604{day}" for day in (23, 24, 25, 26)]
-    assert going(found, raw=Limit(11)) == []
+    found = pieces(FRAMES, 8)
+    assert going(found) == [f"frames_04{hour}" for hour in (2618, 2700, 2706)]
+    assert going(found, raw=Limit(8)) == []
     assert going([piece(MINUTE_BLOCKS, 66), piece(MINUTE_BLOCKS, 59)]) == [piece(MINUTE_BLOCKS, 66).name]
     assert going([piece(HOUR_BLOCKS, 800), piece(HOUR_BLOCKS, 700)]) == [piece(HOUR_BLOCKS, 800).name]
 
 
-def test_a_day_of_raw_goes_as_one() -> None:
-    found = [*pieces(FRAMES, 9, 1), *pieces(FRAME_BLOCKS, 9, 50)]
-    assert going(found) == ["frames_20260426", "frame_blocks_20260426"]
+def test_raw_of_one_time_goes_as_one() -> None:
+    found = [*pieces(FRAMES, 7.5, 1), *pieces(FRAME_BLOCKS, 7.5, 50)]
+    assert going(found) == ["frames_042706", "frame_blocks_042706"]
     by_bytes = going(found, raw=Limit(30, 300))
-    assert {name[-8:] for name in by_bytes if name.startswith("frames")} == {
-        name[-8:] for name in by_bytes if name.startswith("frame_blocks")
+    assert {name[-6:] for name in by_bytes if name.startswith("frames")} == {
+        name[-6:] for name in by_bytes if name.startswith("frame_blocks")
     }
 
 
 def test_the_oldest_go_until_the_bytes_fit() -> None:
-    found = pieces(FRAMES, 5)  # of which two days are ahead
+    found = pieces(FRAMES, 1.25)  # and two ahead
     assert going(found, raw=Limit(7, 700)) == []
-    assert going(found, raw=Limit(7, 699)) == ["frames_20260430"]
-    assert going(found, raw=Limit(7, 450)) == ["frames_20260430", "frames_20260501", "frames_20260502"]
+    assert going(found, raw=Limit(7, 699)) == ["frames_050312"]
+    assert going(found, raw=Limit(7, 450)) == ["frames_050312", "frames_050318", "frames_050400"]
 
 
 def test_what_is_written_now_never_goes() -> None:
-    assert "frames_20260504" not in going(pieces(FRAMES, 5), raw=Limit(1, 1))
+    assert "frames_050412" not in going(pieces(FRAMES, 5), raw=Limit(1, 1))
     assert going([piece(HOUR_BLOCKS, 0, 10**12)], hour=Limit(1, 1)) == []
 
 
@@ -220,7 +220,7 @@ async def test_a_longer_limit_does_not_bring_back_what_is_gone(filled: Store, to
     await retention.run_once(NOW)
     await limit(raw=Limit(30))
     await filled.prepare(NOW)
-    assert filled.oldest_taken(NOW) == (NOW - 3 * DAY).replace(hour=0)
+    assert filled.oldest_taken(NOW) == FRAMES.start_of(NOW - 3 * DAY)
 
 
 async def test_bytes_drop_the_oldest_days(filled: Store, told: Told) -> None:

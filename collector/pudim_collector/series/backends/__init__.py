@@ -66,18 +66,19 @@ FRAMES = TimeTable(
     "time",
     "source_id integer NOT NULL, time timestamptz NOT NULL, values float8[] NOT NULL",
     "CREATE INDEX IF NOT EXISTS frames_source_time ON frames (source_id, time)",
-    timedelta(days=1),
+    # Rows are moved out of it within hours, and only a piece that has ended gives their space back.
+    timedelta(hours=6),
 )
 
 
-def _blocks(name: str, tier: str, days: int) -> TimeTable:
+def _blocks(name: str, tier: str, width: timedelta) -> TimeTable:
     keys = f"CREATE UNIQUE INDEX IF NOT EXISTS {name}_source_start ON {name} (source_id, start)"
-    return TimeTable(name, tier, "start", _BLOCK, keys, timedelta(days=days))
+    return TimeTable(name, tier, "start", _BLOCK, keys, width)
 
 
-FRAME_BLOCKS = _blocks("frame_blocks", RAW, 1)
-MINUTE_BLOCKS = _blocks("minute_blocks", MINUTE, 4)
-HOUR_BLOCKS = _blocks("hour_blocks", HOUR, 40)
+FRAME_BLOCKS = _blocks("frame_blocks", RAW, FRAMES.width)
+MINUTE_BLOCKS = _blocks("minute_blocks", MINUTE, timedelta(days=4))
+HOUR_BLOCKS = _blocks("hour_blocks", HOUR, timedelta(days=40))
 TABLES = (FRAMES, FRAME_BLOCKS, MINUTE_BLOCKS, HOUR_BLOCKS)
 
 

@@ -8,21 +8,26 @@ from datetime import UTC, datetime
 from psycopg import errors
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from pudim_collector.series.backends import FRAMES, TABLES, Connection, Piece, TimeTable
+from pudim_collector.series.backends import EPOCH, FRAMES, TABLES, Connection, Piece, TimeTable
 from pudim_collector.series.statements import fetch
 
 OLDEST_SERVER = 140_000
 _PATIENCE = "SET LOCAL lock_timeout = '1s'"
 """Who waits for an exclusive lock makes everybody behind wait too; a later pass tries again."""
 _PIECES = """
-SELECT parent.relname, child.relname, pg_total_relation_size(child.oid)
+SELECT parent.relname, child.relname, pg_get_expr(child.relpartbound, child.oid), pg_total_relation_size(child.oid)
 FROM pg_inherits
 JOIN pg_class AS child ON child.oid = inhrelid
 JOIN pg_class AS parent ON parent.oid = inhparent
 WHERE parent.relname = ANY ($1) AND parent.relnamespace = current_schema()::regnamespace
 """
 _THERE = "SELECT to_regclass($1) IS NOT NULL"
-_NAMES = "SELECT inhrelid::regclass::name FROM pg_inherits WHERE inhparent = $1::regclass"
+_RANGES = """
+SELECT pg_get_expr(child.relpartbound, child.oid)
+FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+WHERE inhparent = $1::regclass
+"""
+_RANGE = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")
 
 
 class Partitions:
@@ -41,11 +46,11 @@ class Partitions:
     async def make_room(
         self, connection: Connection, table: TimeTable, oldest: datetime, newest: datetime
     ) -> None:
-        there = {row[0] for row in await fetch(connection, _NAMES, [table.name])}
+        ranges = [_range(row[0]) for row in await fetch(connection, _RANGES, [table.name])]
         start = table.start_of(oldest)
         while start <= newest:
             # Making one locks the whole table for a moment, so it is asked for only where one is missing.
-            if _name(table, start) not in there:
+            if not any(first <= start < end for first, end in ranges):
                 await connection.execute(_create_piece(table, start))
             start += table.width
 
@@ -58,8 +63,8 @@ class Partitions:
     async def pieces(self, connection: Connection) -> list[Piece]:
         by_name = {table.name: table for table in TABLES}
         rows = await fetch(connection, _PIECES, [list(by_name)])
-        found = [_piece(by_name[parent], name, size) for parent, name, size in rows]
-        return sorted((piece for piece in found if piece), key=lambda piece: (piece.start, piece.name))
+        found = [Piece(by_name[parent], name, *_range(bounds), size) for parent, name, bounds, size in rows]
+        return sorted(found, key=lambda piece: (piece.start, piece.name))
 
     async def drop(self, connection: Connection, piece: Piece) -> None:
         async with connection.transaction():
@@ -80,7 +85,7 @@ def _create(table: TimeTable) -> Composed:
 
 
 def _name(table: TimeTable, start: datetime) -> str:
-    return f"{table.name}_{start:%Y%m%d}"
+    return f"{table.name}_{start:%Y%m%d%H}"
 
 
 def _create_piece(table: TimeTable, start: datetime) -> Composed:
@@ -89,12 +94,13 @@ def _create_piece(table: TimeTable, start: datetime) -> Composed:
     )
 
 
-def _piece(table: TimeTable, name: str, size: int) -> Piece | None:
-    """None for a partition that is not ours."""
-    if not re.fullmatch(rf"{table.name}_[0-9]{{8}}", name):
-        return None
-    start = datetime.strptime(name[-8:], "%Y%m%d").replace(tzinfo=UTC)
-    return Piece(table, name, start, start + table.width, size)
+def _range(bounds: str) -> tuple[datetime, datetime]:
+    """From and to; where there is none, as of a default partition that somebody made, it is empty."""
+    found = _RANGE.fullmatch(bounds)
+    if found is None:
+        return EPOCH, EPOCH
+    start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in found.groups())
+    return start, end
 
 
 async def _vacated(connection: Connection, piece: Piece) -> bool:
