@@ -18,12 +18,11 @@ from pudim_collector.series.store import Store
 from tests.collector.series.conftest import NOW
 from tests.collector.series.offered import COLUMNSTORE, EDITION, HYPERTABLE, NOT_OFFERED
 
-DAY = timedelta(days=1)
-MONDAY = NOW.replace(hour=0) - 6 * DAY
-TUESDAY = MONDAY + DAY
+FIRST = FRAMES.start_of(NOW) - 6 * FRAMES.width
+SECOND = FIRST + FRAMES.width
 A_FRAME = "INSERT INTO frames VALUES (1, $1, '{1}')"
 MANY = """
-INSERT INTO frames SELECT source, $1::timestamptz + n * interval '1 minute', ARRAY[source, n % 7, 0.5]
+INSERT INTO frames SELECT source, $1::timestamptz + n * interval '15 seconds', ARRAY[source, n % 7, 0.5]
 FROM generate_series(1, 3) AS source, generate_series(0, 1439) AS n
 """
 CONTENT = "SELECT source_id, time, values FROM frames ORDER BY source_id, time, values"
@@ -76,10 +75,10 @@ async def other(store: Store, migrated: str) -> AsyncIterator[Connection]:
         await connection.rollback()
 
 
-async def monday(hypertable: Hypertable) -> Piece:
+async def first_piece(hypertable: Hypertable) -> Piece:
     async with database.connection() as connection:
         found = await hypertable.pieces(connection)
-    return next(piece for piece in found if piece.table is FRAMES and piece.start == MONDAY)
+    return next(piece for piece in found if piece.table is FRAMES and piece.start == FIRST)
 
 
 async def put(*moments: object) -> None:
@@ -90,7 +89,7 @@ async def put(*moments: object) -> None:
 
 async def fill() -> None:
     async with database.connection() as connection:
-        await connection.execute(MANY, [MONDAY])
+        await connection.execute(MANY, [FIRST])
 
 
 async def content() -> list[tuple[object, ...]]:
@@ -100,7 +99,7 @@ async def content() -> list[tuple[object, ...]]:
 
 async def compress(hypertable: Hypertable) -> int:
     async with database.connection() as connection:
-        return await hypertable.compress(connection, TUESDAY)
+        return await hypertable.compress(connection, SECOND)
 
 
 @needs_timescaledb
@@ -148,11 +147,11 @@ async def test_the_tables_belong_to_an_ordinary_role(hypertable: Hypertable, mig
 async def all_that_is_asked_of(hypertable: Hypertable, connection: Connection) -> None:
     async with connection.transaction():
         await hypertable.create(connection)
-    await fetch(connection, MANY, [MONDAY])
-    await fetch(connection, MANY, [TUESDAY])
-    assert await hypertable.compress(connection, TUESDAY) == COLUMNSTORE
+    await fetch(connection, MANY, [FIRST])
+    await fetch(connection, MANY, [SECOND])
+    assert await hypertable.compress(connection, SECOND) == COLUMNSTORE
     before = await hypertable.pieces(connection)
-    assert [piece.start for piece in before] == [MONDAY, TUESDAY]
+    assert [piece.start for piece in before] == [FIRST, SECOND]
     await hypertable.drop(connection, before[0])
     await connection.execute("DELETE FROM frames")
     assert await hypertable.vacate(connection, NOW) == 1
@@ -162,14 +161,16 @@ async def all_that_is_asked_of(hypertable: Hypertable, connection: Connection) -
 @needs_columnstore
 async def test_a_compressed_piece_is_small_and_read_the_same(hypertable: Hypertable, store: Store) -> None:
     await fill()
-    stored, before = await content(), (await monday(hypertable)).bytes
+    stored, before = await content(), (await first_piece(hypertable)).bytes
     assert await compress(hypertable) == 1
-    after = (await monday(hypertable)).bytes
+    after = (await first_piece(hypertable)).bytes
     assert 0 < after < before / 2
     assert await content() == stored
     async with database.connection() as connection:
         one = "SELECT values[2] FROM frames WHERE source_id = 2 AND time >= $1 AND time < $2 ORDER BY time"
-        hour = await fetch(connection, one, [MONDAY + DAY / 2, MONDAY + DAY / 2 + timedelta(minutes=5)])
+        hour = await fetch(
+            connection, one, [FIRST + timedelta(hours=3), FIRST + timedelta(hours=3, seconds=75)]
+        )
     assert hour == [(720 % 7,), (721 % 7,), (722 % 7,), (723 % 7,), (724 % 7,)]
 
 
@@ -177,8 +178,8 @@ async def test_a_compressed_piece_is_small_and_read_the_same(hypertable: Hyperta
 async def test_a_piece_is_compressed_when_all_of_it_is_old(hypertable: Hypertable, store: Store) -> None:
     await fill()
     async with database.connection() as connection:
-        assert await hypertable.compress(connection, TUESDAY - timedelta(microseconds=1)) == 0
-        assert await hypertable.compress(connection, TUESDAY) == 1
+        assert await hypertable.compress(connection, SECOND - timedelta(microseconds=1)) == 0
+        assert await hypertable.compress(connection, SECOND) == 1
 
 
 @needs_columnstore
@@ -187,7 +188,7 @@ async def test_what_comes_late_is_seen_at_once_and_compressed_later(
 ) -> None:
     await fill()
     await compress(hypertable)
-    await put(MONDAY + timedelta(seconds=30), MONDAY + timedelta(seconds=30))
+    await put(FIRST + timedelta(seconds=30), FIRST + timedelta(seconds=30))
     with_late = await content()
     assert len(with_late) == 3 * 1440 + 2
     assert await compress(hypertable) == 1
@@ -200,7 +201,7 @@ async def test_who_writes_into_it_is_not_waited_for_long(
     hypertable: Hypertable, store: Store, other: Connection
 ) -> None:
     await fill()
-    await other.execute(A_FRAME, [MONDAY + DAY / 2])
+    await other.execute(A_FRAME, [FIRST + timedelta(hours=3)])
     assert await compress(hypertable) == 0
     await other.commit()
     assert await compress(hypertable) == 1
@@ -238,8 +239,8 @@ async def test_late_rows_are_taken_in_beside_who_brings_more(
 ) -> None:
     await fill()
     await compress(hypertable)
-    await put(MONDAY + timedelta(seconds=30))
-    await other.execute(A_FRAME, [MONDAY + timedelta(seconds=40)])
+    await put(FIRST + timedelta(seconds=30))
+    await other.execute(A_FRAME, [FIRST + timedelta(seconds=40)])
     assert await compress(hypertable) == 1
     await other.commit()
     assert len(await content()) == 3 * 1440 + 2
@@ -253,7 +254,7 @@ async def test_late_rows_stay_where_a_snapshot_in_use_sees_them(
 ) -> None:
     await fill()
     await compress(hypertable)
-    await put(MONDAY + timedelta(seconds=30))
+    await put(FIRST + timedelta(seconds=30))
     await fetch(other, "SELECT pg_advisory_lock_shared($1)", [SNAPSHOT_LOCK])
     await other.commit()
     await other.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
@@ -287,7 +288,7 @@ async def test_an_edition_that_cannot_read_the_columnstore_is_refused(
     await fill()
     async with database.connection() as connection:
         await hypertable.create(connection)
-        assert await hypertable.compress(connection, TUESDAY) == 0
+        assert await hypertable.compress(connection, SECOND) == 0
     monkeypatch.undo()
     await compress(hypertable)
     monkeypatch.setattr(module, "OLDEST_COLUMNSTORE", (999,))
