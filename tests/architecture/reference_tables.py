@@ -12,9 +12,12 @@ from pathlib import Path
 from pudim.vocabulary.metrics import METRICS
 from pudim.wire import batches, codec, handshake, layouts, messages
 from pudim.wire.refusals import BY_CODE
+from pudim_collector.features.senders import rules as senders
+from pudim_collector.ingest.outside import endpoint, exponential, labels, otlp, samples
+from pudim_collector.ingest.outside.refusals import PartRefusal, PushRefusal
 from tests.architecture.codebase import ROOT
 
-PAGES = ("docs/reference/wire.md", "docs/reference/metrics.md")
+PAGES = ("docs/reference/wire.md", "docs/reference/metrics.md", "docs/reference/push.md")
 COMMAND = ".venv/bin/python -m tests.architecture.reference_tables"
 _GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -79,7 +82,46 @@ def _metrics() -> str:
     )
 
 
-_RENDER: dict[str, Callable[[], str]] = {"refusals": _refusals, "limits": _limits, "metrics": _metrics}
+def _push_refusals() -> str:
+    kinds = [(PushRefusal, "all"), (PartRefusal, "a part")]
+    return _table(
+        "code | refuses | status | retry | meaning",
+        (
+            (f"`{one.code}`", what, one.status, _yes(one.retry), (one.__doc__ or "").splitlines()[0])
+            for base, what in kinds
+            for one in sorted(base.__subclasses__(), key=lambda one: one.code)
+        ),
+    )
+
+
+def _push_limits() -> str:
+    return _table(
+        "at most | of",
+        (
+            (endpoint.MAX_BODY_BYTES, "bytes of a body, as it is sent and once it is plain"),
+            (otlp.MAX_JSON_BYTES, "bytes of a body in JSON"),
+            (endpoint.MAX_HELD_BYTES, "bytes of all bodies that are being received by a process"),
+            (int(endpoint.BODY_SECONDS), "seconds until a body is whole"),
+            (samples.MAX_SAMPLES, "samples, and data points, of a request"),
+            (labels.MAX_LABELS, "labels of a series, those of its target included"),
+            (labels.MAX_NAME, "characters of a metric's name"),
+            (labels.MAX_KEY, "characters of a label's key"),
+            (labels.MAX_VALUE, "characters of a label's value"),
+            (labels.MAX_UNIT, "characters of a unit"),
+            (exponential.MAX_BUCKETS, "bounds of a histogram, and quantiles of a summary"),
+            (senders.DEFAULT_SERIES, "series of a sender in a day, unless its token says otherwise"),
+            (senders.DEFAULT_SERVERS, "servers that a sender makes, unless its token says otherwise"),
+        ),
+    )
+
+
+_RENDER: dict[str, Callable[[], str]] = {
+    "refusals": _refusals,
+    "limits": _limits,
+    "metrics": _metrics,
+    "push_refusals": _push_refusals,
+    "push_limits": _push_limits,
+}
 
 
 def rendered(page: str) -> str:
