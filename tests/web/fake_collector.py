@@ -120,6 +120,9 @@ class Conversation(BaseHTTPRequestHandler):
         self._answer(sample.render().encode(), "text/html; charset=utf-8")
 
     def _api(self, path: str, query: dict[str, list[str]]) -> None:
+        if path == "/api/v2/charts":
+            self._charts(query)
+            return
         if path != "/api/v2/series":
             content: Any = (
                 server() if path.count("/") > 3 else {"items": self.server.servers, "next_cursor": None}
@@ -132,6 +135,15 @@ class Conversation(BaseHTTPRequestHandler):
             self._answer(json.dumps(problem).encode(), "application/problem+json", 503)
         else:
             self._answer(json.dumps(self.server.series(query)).encode(), "application/json")
+
+    def _charts(self, query: dict[str, list[str]]) -> None:
+        each = [query | {"metric": [metric]} for metric in query["metric"]]
+        if self.server.broken & set(query["metric"]):
+            self._answer(b"{}", "application/problem+json", 503)
+            return
+        self.server.asked.extend(each)
+        found = [self.server.series(one) for one in each]
+        self._answer(json.dumps(found[0] | {"metrics": found}).encode(), "application/json")
 
     def _answer(self, body: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)

@@ -53,6 +53,7 @@ def server(state: str = "live", **changes: Any) -> dict[str, Any]:
         "cpu": 0.1234 if known else None,
         "memory": 0.82 if known else None,
         "disk": 0.97 if known else None,
+        "tags": ["web", HOSTILE] if known else [],
         **changes,
     }
 
@@ -217,7 +218,10 @@ SAMPLES = {
             **SENDERS,
             "errors": {"most_series": "Too many."},
             "values": {"name": HOSTILE, "most_series": "x"},
-            "senders": [sender(), sender(id="2", series=0, used_at=None, refused_points=0, refused_said=None)],
+            "senders": [
+                sender(),
+                sender(id="2", series=0, used_at=None, refused_points=0, refused_said=None),
+            ],
             "created": {"name": HOSTILE, "token": "pud_snd_secret"},
             "snippets": {"prometheus": "a:\n  b", "collector": HOSTILE, "environment": "export X=1"},
         },

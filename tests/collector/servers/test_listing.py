@@ -194,3 +194,48 @@ async def test_a_live_list_that_is_left_leaves_no_subscription(site: Site) -> No
             break
         await asyncio.sleep(0.05)
     assert not waiting
+
+
+async def test_a_server_is_renamed_and_tagged(site: Site) -> None:
+    agents = [await site.enrol(name) for name in ("a", "b")]
+    path = f"/api/v2/servers/{agents[0].agent_id}"
+    async with site.client() as client:
+        answer = await client.patch(path, json={"name": " new ", "tags": ["web", " prod ", "web"]})
+        assert (answer.status_code, answer.json()["name"], answer.json()["tags"]) == (
+            200,
+            "new",
+            ["prod", "web"],
+        )
+        assert (await client.patch(path, json={"tags": ["web"]})).json()["name"] == "new"
+        assert (await client.patch(path, json={})).json()["tags"] == ["web"]
+        assert (await client.patch(f"/api/v2/servers/{UUID(int=1)}", json={})).status_code == 404
+        for wrong, code in (
+            ({"tags": [""]}, "bad_tag"),
+            ({"tags": ["a,b"]}, "bad_tag"),
+            ({"tags": ["<b>"]}, "bad_tag"),
+            ({"tags": [str(n) for n in range(33)]}, "bad_tag"),
+            ({"name": "  "}, "empty_name"),
+        ):
+            answer = await client.patch(path, json=wrong)
+            assert (answer.status_code, answer.json()["code"]) == (422, code)
+        assert (await client.patch(path, json={"colour": "red"})).status_code == 400
+    for tags, names in ((["web"], ["new"]), (["web", "prod"], []), ([], ["b", "new"])):
+        found = await site.get("/api/v2/servers", tag=tags)
+        assert [server["name"] for server in found["items"]] == names
+
+
+async def test_tags_on_pages(site: Site) -> None:
+    agent, other = await site.enrol("web-1"), await site.enrol("other-1")
+    await site.runtime.servers.change(agent.agent_id, tags=["front end"])
+    async with site.client(**PAGE) as client:
+        page = await client.get(f"/servers/{agent.agent_id}")
+        assert 'value="front end"' in page.text
+        found = await client.get("/servers", params={"tag": "front end"})
+        assert "web-1" in found.text
+        assert "other-1" not in found.text
+        assert "/servers?tag=front%20end" in (await client.get("/servers")).text
+        assert "No server has this tag" in (await client.get("/servers", params={"tag": "x"})).text
+        form = {"tags": " b, a ,,"}
+        answer = await client.post(f"/servers/{other.agent_id}/tags", data=form)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/servers/{other.agent_id}")
+    assert (await site.runtime.servers.one(other.agent_id)).tags == ["a", "b"]

@@ -1,5 +1,5 @@
 // The lines of one chart: asked from the store for the page's stretch, then continued by live samples.
-import { getSeries } from "../live/api";
+import { gatherSeries } from "../live/gathered";
 import { distinctNames, type Labels, seriesKey } from "../pure/labels";
 import { append, busiest, type Line, makeLine, trim } from "../pure/series";
 import type { Sample } from "./feed";
@@ -33,7 +33,7 @@ export class Lines {
     const { settings } = this;
     const when = question();
     const answers = await Promise.all(
-      settings.metrics.map((metric) => getSeries({ metric, servers: [settings.server], points, ...when }, signal)),
+      settings.metrics.map((metric) => gatherSeries({ metric, servers: [settings.server], points, ...when }, signal)),
     );
     signal.throwIfAborted();
     for (const answer of answers) {

@@ -15,7 +15,7 @@ class ServerList extends HTMLElement {
   private stop: (() => void) | undefined;
 
   connectedCallback(): void {
-    this.stream = new Stream("/live/servers", { servers: (servers) => this.update(servers as Server[]) });
+    this.stream = new Stream(`/live/servers${location.search}`, { servers: (servers) => this.update(servers as Server[]) });
     this.stream.open();
     this.stop = everySecond((now) => this.resort(now));
     this.addEventListener("input", () => this.filter());

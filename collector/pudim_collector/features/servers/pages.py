@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import URLEncodedBody
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
 
 from pudim_collector.features.servers.rules import reach
-from pudim_collector.features.servers.schemas import Name, Server
+from pudim_collector.features.servers.schemas import Name, Server, Tags
 from pudim_collector.features.servers.service import Changes, Invitation, Invitations, Servers
 from pudim_collector.infra.auth import public, requires
 from pudim_collector.infra.pages import render
@@ -29,6 +30,13 @@ class AddForm(msgspec.Struct):
     csrf_token: str = ""
 
 
+class TagsForm(msgspec.Struct):
+    """Tags with commas between them; csrf_token is checked by the gate."""
+
+    tags: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+    csrf_token: str = ""
+
+
 class ServerPages(Controller):
     include_in_schema = False
 
@@ -37,8 +45,11 @@ class ServerPages(Controller):
         return Redirect("/servers", status_code=303)
 
     @get("/servers", opt=requires("servers:read"))
-    async def servers(self, request: Page, servers: NamedDependency[Servers]) -> Response[str]:
-        return render(request, "servers/list.html", title="Servers", servers=await _plain(servers))
+    async def servers(
+        self, request: Page, servers: NamedDependency[Servers], tag: Tags = None
+    ) -> Response[str]:
+        found = await _plain(servers, tag or ())
+        return render(request, "servers/list.html", title="Servers", servers=found, chosen=tag or [])
 
     @get("/servers/add", opt=requires("servers:enrol"))
     async def form(self, request: Page, invitations: NamedDependency[Invitations]) -> Response[str]:
@@ -53,11 +64,25 @@ class ServerPages(Controller):
     ) -> Response[str]:
         return _add_page(request, invitations, await invitations.invite(data.name.strip() or None))
 
+    @post("/servers/{server_id:uuid}/tags", opt=requires("servers:change"))
+    async def tag(
+        self,
+        server_id: FromPath[UUID],
+        servers: NamedDependency[Servers],
+        data: URLEncodedBody[TagsForm],
+    ) -> Redirect:
+        await servers.change(server_id, tags=[one for one in data.tags.split(",") if one.strip()])
+        return Redirect(f"/servers/{server_id}", status_code=303)
+
     @get("/live/servers", opt=requires("servers:read"))
     async def live(
-        self, request: Page, servers: NamedDependency[Servers], changes: NamedDependency[Changes]
+        self,
+        request: Page,
+        servers: NamedDependency[Servers],
+        changes: NamedDependency[Changes],
+        tag: Tags = None,
     ) -> ServerSentEvent:
-        return ServerSentEvent(while_admitted(request, _states(servers, changes)))
+        return ServerSentEvent(while_admitted(request, _states(servers, changes, tag or ())))
 
 
 def _add_page(request: Page, invitations: Invitations, made: Invitation | None) -> Response[str]:
@@ -73,13 +98,15 @@ def _add_page(request: Page, invitations: Invitations, made: Invitation | None) 
     )
 
 
-async def _plain(servers: Servers) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = msgspec.to_builtins([Server.of(view) for view in await servers.all()])
+async def _plain(servers: Servers, tags: Sequence[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = msgspec.to_builtins([Server.of(view) for view in await servers.all(tags)])
     return found
 
 
-async def _states(servers: Servers, changes: Changes) -> AsyncIterator[ServerSentEventMessage]:
+async def _states(
+    servers: Servers, changes: Changes, tags: Sequence[str]
+) -> AsyncIterator[ServerSentEventMessage]:
     wanted = ("id", "name", "state", "last_seen_at", "cpu", "memory", "disk")
     async for _ in changes.ticks(_PAUSE):
-        states = [{name: server[name] for name in wanted} for server in await _plain(servers)]
+        states = [{name: server[name] for name in wanted} for server in await _plain(servers, tags)]
         yield ServerSentEventMessage(event="servers", data=msgspec.json.encode(states).decode())

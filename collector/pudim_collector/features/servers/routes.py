@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 
 from pudim.wire.enrolment import ENROL_PATH
 from pudim.wire.keys import SIGNATURE_BYTES, from_text, to_text
@@ -20,16 +19,10 @@ from pudim_collector.features.servers.schemas import (
     Server,
     ServerChanges,
     ServerPage,
+    Tags,
 )
 from pudim_collector.features.servers.service import Invitations, Servers
 from pudim_collector.infra.auth import public, requires
-
-Tags = Annotated[
-    list[str] | None,
-    QueryParameter(
-        name="tag", max_items=20, description="Only servers with this tag; repeat for all of several."
-    ),
-]
 
 
 class ServersApi(Controller):

@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
 from pudim_collector.features.servers.rules import ServerKind, ServerState
@@ -15,6 +16,13 @@ from pudim_collector.features.servers.service import ServerView
 Name = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 FactName = Annotated[str, Meta(max_length=64, pattern=r"^[a-z0-9._]+$")]
 FactText = Annotated[str, Meta(max_length=256, pattern=r"^[^\x00]*$")]
+
+Tags = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="tag", max_items=20, description="Only servers with this tag; repeat for all of several."
+    ),
+]
 
 
 class Server(Struct):
