@@ -8,15 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import numpy as np
 from psycopg.sql import SQL, Identifier
 
-from pudim_collector.infra.database import Connection, IsolationLevel, PsycopgEngine
-from pudim_collector.series.backends import FRAME_BLOCKS, HOUR_BLOCKS, MINUTE_BLOCKS, TABLES
+from pudim_collector.infra.database import (
+    Connection,
+    IsolationLevel,
+    PsycopgEngine,
+    SessionSettings,
+    connect,
+)
+from pudim_collector.series.backends import FRAME_BLOCKS, HOUR_BLOCKS, MINUTE_BLOCKS, SNAPSHOT_LOCK, TABLES
 from pudim_collector.series.block_rows import Place, stored_blocks
 from pudim_collector.series.blocks import (
     Block,
@@ -35,6 +41,7 @@ from pudim_collector.series.upkeep import HOUR_SPAN, hour_place
 T = TypeVar("T")
 _PAGE = 48
 """Units read at once; each has some megabytes of values at most."""
+_SESSION = SessionSettings("pudim verify", timedelta(0))
 _SPAN_MS = int(HOUR_SPAN.total_seconds()) * 1000
 _UNREADABLE = (RuntimeError, ValueError, TypeError, IndexError, KeyError)
 """What the codec and numpy say of bytes that are not what was written."""
@@ -90,17 +97,21 @@ class Verifying:
 
     async def hours(self, first: int, last: int) -> AsyncIterator[Checked]:
         """Every hour from `first` until before `last`, counted from the epoch."""
-        for hour in range(first, last):
-            units = frames = waiting = after = 0
-            findings: list[Finding] = []
-            while page := await self._page(hour, after):
-                states, stored = page
-                found, counted = await asyncio.to_thread(_judged, states, stored)
-                findings += found
-                units, frames = units + len(states), frames + counted
-                waiting += sum(state.waiting for state in states)
-                after = states[-1].unit.source_id
-            yield Checked(hour, units, frames, waiting, findings)
+        async with self._late_rows_in_sight():
+            for hour in range(first, last):
+                yield await self._hour(hour)
+
+    async def _hour(self, hour: int) -> Checked:
+        units = frames = waiting = after = 0
+        findings: list[Finding] = []
+        while page := await self._page(hour, after):
+            states, stored = page
+            found, counted = await asyncio.to_thread(_judged, states, stored)
+            findings += found
+            units, frames = units + len(states), frames + counted
+            waiting += sum(state.waiting for state in states)
+            after = states[-1].unit.source_id
+        return Checked(hour, units, frames, waiting, findings)
 
     async def repair(self, findings: Sequence[Finding]) -> int:
         """Have the units that can be repaired rolled up again; how many."""
@@ -126,6 +137,16 @@ class Verifying:
                 await stored_blocks(connection, MINUTE_BLOCKS, places),
                 await stored_blocks(connection, HOUR_BLOCKS, [hour_place(unit) for unit in units]),
             )
+
+    @asynccontextmanager
+    async def _late_rows_in_sight(self) -> AsyncIterator[None]:
+        """The extension's compression, too, looks to no snapshot."""
+        connection = await connect(self._database.conninfo, _SESSION)
+        try:
+            await run(connection, "share_snapshot_lock", SNAPSHOT_LOCK)
+            yield
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
