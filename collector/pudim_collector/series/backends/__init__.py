@@ -26,7 +26,7 @@ class BackendUnavailable(PudimError):
 class NoBackend(BackendUnavailable):
     """This server can keep frames in no way that Pudim knows."""
 
-    hint = "Use PostgreSQL 14 or newer."
+    hint = "Use PostgreSQL 16 or newer."
 
 
 class TimeTable(NamedTuple):

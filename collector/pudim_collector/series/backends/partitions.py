@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 from pudim_collector.series.backends import EPOCH, FRAMES, TABLES, Connection, Piece, TimeTable
 from pudim_collector.series.statements import fetch
 
-OLDEST_SERVER = 140_000
+OLDEST_SERVER = 160_000
 _PATIENCE = "SET LOCAL lock_timeout = '1s'"
 """Who waits for an exclusive lock makes everybody behind wait too; a later pass tries again."""
 _PIECES = """
