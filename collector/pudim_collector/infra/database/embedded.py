@@ -34,6 +34,8 @@ _NAME = "pudim"
 _LEAST_SPACE = 1 << 20
 """With less the server cannot even write down why it ended."""
 _COMPLAINTS = ("PANIC: ", "FATAL: ")
+_MOST_READ = 1 << 18
+_STARTING = "starting PostgreSQL"
 _PASSING = "the database system is"
 """How the complaints begin that a server makes to whoever comes while it starts or ends."""
 
@@ -144,13 +146,15 @@ class EmbeddedPostgres:
         """Let a start that waits in another thread fail now."""
         self._hurried.set()
 
-    def complaint(self) -> str:
-        """Why the server has ended or does not start, as far as it could say so: one line."""
+    def complaint(self) -> str | None:
+        """Why the server has ended or does not start, in one line; None if it could not say so."""
         if shutil.disk_usage(self.folder).free < _LEAST_SPACE:
             return f"no space is left on the disk of {self.folder}"
-        said = [line for line in self._last_words().splitlines() if any(word in line for word in _COMPLAINTS)]
-        serious = [line for line in said if _PASSING not in line]
-        return serious[-1] if serious else "its log does not say why"
+        said = [*_lines(self.folder / "startup.log"), *self._said_since_its_start()]
+        serious = [
+            line for line in said if any(word in line for word in _COMPLAINTS) and _PASSING not in line
+        ]
+        return serious[-1] if serious else None
 
     def stop(self) -> None:
         """End the server (running queries are cancelled, nothing committed is lost) and release the folder."""
@@ -273,11 +277,13 @@ class EmbeddedPostgres:
                 return _conninfo(socket_folder)
 
     def _last_words(self) -> str:
-        """What it wrote before its log was open, and the end of its newest log."""
+        return "\n".join([*_lines(self.folder / "startup.log")[-20:], *self._said_since_its_start()[-20:]])
+
+    def _said_since_its_start(self) -> list[str]:
         logs = sorted((self.cluster / "log").glob("*.log"), key=lambda log: log.stat().st_mtime)
-        return "\n".join(
-            line for log in (self.folder / "startup.log", *logs[-1:]) for line in _lines(log)[-20:]
-        )
+        said = _end_of(logs[-1]) if logs else []
+        starts = [number for number, line in enumerate(said) if _STARTING in line]
+        return said[starts[-1] :] if starts else said
 
 
 def programs() -> Path:
@@ -348,3 +354,9 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(errors="replace").splitlines()
     except OSError:
         return []
+
+
+def _end_of(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _MOST_READ))
+        return file.read().decode(errors="replace").splitlines()

@@ -32,6 +32,9 @@ _LIVENESS: dict[str, Any] = {
     "tcp_user_timeout": 45_000,
 }
 _LIFETIME = 3600.0
+_RECONNECT = 8.0
+"""After so long without success an attempt is given up, and the next taker begins a new one at once: the pool's own
+pauses double for five minutes, and a server that came back would not be noticed for as long."""
 
 # JSON comes as text: Piccolo expects it so, and msgspec decodes it into types anyway.
 ADAPTERS = AdaptersMap(psycopg.adapters)
@@ -98,6 +101,7 @@ class Pool:
             check=AsyncConnectionPool.check_connection if check else None,
             timeout=_PATIENCE,
             max_lifetime=_LIFETIME,
+            reconnect_timeout=_RECONNECT,
             name=settings.application_name,
             open=False,
         )

@@ -42,7 +42,7 @@ class Watchdog:
     async def _bring_back(self) -> None:
         loop = asyncio.get_running_loop()
         restarts.inc()
-        self._tell(f"the server has ended: {self._server.complaint()}")
+        self._tell(f"the server has ended: {self._server.complaint() or 'its log does not say why'}")
         if loop.time() - self._runs_since > self._backoff.quiet:
             self._failures = 0
         while not await self._started():
@@ -58,8 +58,8 @@ class Watchdog:
         try:
             await self._restart()
         except _FAILURES as error:
-            log.debug("restart failed", exc_info=error)
-            self._tell(f"the server does not start: {self._server.complaint()}")
+            said = str(error).partition("\n")[0]
+            self._tell(f"the server does not start: {self._server.complaint() or said}")
             return False
         return True
 
