@@ -5,19 +5,44 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import get_type_hints
+
+from litestar.params import QueryParameter
 
 from pudim.vocabulary.metrics import METRICS
 from pudim.wire import batches, codec, handshake, layouts, messages
 from pudim.wire.refusals import BY_CODE
+from pudim_collector.features.metrics.routes import MetricsApi
+from pudim_collector.features.metrics.rules import LONGEST_RANGE, BadRange, BadTime
 from pudim_collector.features.senders import rules as senders
+from pudim_collector.infra.database.read_pool import STATEMENT_TIMEOUT, QueryTimeout
 from pudim_collector.ingest.outside import endpoint, exponential, labels, otlp, samples
 from pudim_collector.ingest.outside.refusals import PartRefusal, PushRefusal
+from pudim_collector.series import limits as reading
+from pudim_collector.series.answering import BadQuestion
+from pudim_collector.series.selecting import LONGEST_PATTERN, BadMatcher
 from tests.architecture.codebase import ROOT
 
-PAGES = ("docs/reference/wire.md", "docs/reference/metrics.md", "docs/reference/push.md")
+PAGES = (
+    "docs/reference/wire.md",
+    "docs/reference/metrics.md",
+    "docs/reference/push.md",
+    "docs/reference/query.md",
+)
+QUERY_REFUSALS = (
+    BadTime,
+    BadRange,
+    BadMatcher,
+    BadQuestion,
+    reading.TooManySeries,
+    reading.TooManyPoints,
+    reading.TooMuchTouched,
+    QueryTimeout,
+)
 COMMAND = ".venv/bin/python -m tests.architecture.reference_tables"
 _GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -115,12 +140,63 @@ def _push_limits() -> str:
     )
 
 
+def _query() -> str:
+    asked = MetricsApi.series.fn
+    hints = get_type_hints(asked, include_extras=True)
+    return _table(
+        "parameter | by default | meaning",
+        (
+            (f"`{said.name or name}`", _default(one.default), said.description)
+            for name, one in inspect.signature(asked).parameters.items()
+            for said in getattr(hints.get(name), "__metadata__", ())
+            if isinstance(said, QueryParameter)
+        ),
+    )
+
+
+def _default(value: object) -> str:
+    if value is inspect.Parameter.empty:
+        return "required"
+    return "-" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _query_limits() -> str:
+    return _table(
+        "at most | of",
+        (
+            (reading.MAX_SERIES, "series of one question"),
+            (reading.MAX_POINTS, "buckets of a series"),
+            (reading.MAX_CELLS, "buckets of one answer"),
+            (
+                reading.MAX_ROWS,
+                "samples or rollups that one answer is made of, as if each source had a frame in 10 s",
+            ),
+            (int(STATEMENT_TIMEOUT.total_seconds()), "seconds of a statement"),
+            (LONGEST_RANGE.days, "days of a range"),
+            (LONGEST_PATTERN, "characters of a pattern"),
+        ),
+    )
+
+
+def _query_refusals() -> str:
+    return _table(
+        "code | status | meaning | what to do",
+        (
+            (f"`{one.code}`", one.status, (one.__doc__ or "").splitlines()[0], one.hint or "-")
+            for one in QUERY_REFUSALS
+        ),
+    )
+
+
 _RENDER: dict[str, Callable[[], str]] = {
     "refusals": _refusals,
     "limits": _limits,
     "metrics": _metrics,
     "push_refusals": _push_refusals,
     "push_limits": _push_limits,
+    "query": _query,
+    "query_limits": _query_limits,
+    "query_refusals": _query_refusals,
 }
 
 
