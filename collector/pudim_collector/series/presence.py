@@ -156,9 +156,10 @@ def _together(
 
 
 def _unpacked(times: bytes, columns: Sequence[bytes | None]) -> Iterable[tuple[int, int, Said]]:
-    """A block's minutes. A frame in which a sampler failed is counted by another one's value."""
+    """A block's minutes. A frame in which a sampler failed is counted by another one's value; a minute has one at least."""
     uptime, jumps, missed, first = (unpack_rollup(one) if one is not None else None for one in columns)
-    counts = np.maximum.reduce([one.count for one in (uptime, jumps, missed, first) if one is not None])
+    known = [one.count for one in (uptime, jumps, missed, first) if one is not None]
+    counts = np.maximum(np.maximum.reduce(known), 1)
     said = zip(
         _low(uptime, counts),
         _low(jumps, counts),

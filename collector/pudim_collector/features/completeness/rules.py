@@ -7,7 +7,7 @@ that the ledger can explain; what it cannot, the minutes on both sides of a gap 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -100,7 +100,7 @@ class Vitals(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A time in which samplings are `missing`, or else one in which all are there but `late` ones came late."""
+    """A time in which samplings are `missing`, or else one in which `late` ones came late; a minute may be in both."""
 
     start: int
     end: int
@@ -186,9 +186,10 @@ class Cause(NamedTuple):
 
 
 class _Minute(NamedTuple):
+    """So many samplings are missing, or came late."""
+
     start: int
-    missing: int
-    late: int
+    number: int
     cause: Cause | None
 
 
@@ -212,17 +213,17 @@ def completeness(known: Known, span: Span) -> Completeness:
     """What is stored of `span` out of what was expected."""
     span = Span(max(span.start, known.begin), min(span.end, known.end))
     explained, lates = causes(known), late_causes(known)
-    expected = stored = late = 0
-    marked = []
+    expected = stored = 0
+    missing, behind = [], []
     for minute, wanted in _grid(known, span):
         here = min(known.counts.get(minute, 0), wanted)
-        behind = _most(lates, minute) if here else None
         expected, stored = expected + wanted, stored + here
-        late += here if behind else 0
-        cause = _most(explained, minute) if here < wanted else behind
-        if here < wanted or behind:
-            marked.append(_Minute(minute, wanted - here, here if behind else 0, cause))
-    return Completeness(expected, stored, late, list(_gaps(known, marked)))
+        if here < wanted:
+            missing.append(_Minute(minute, wanted - here, _most(explained, minute)))
+        if here and lates and (cause := _most(lates, minute)):
+            behind.append(_Minute(minute, here, cause))
+    gaps = [*_gaps(known, missing), *_stretches(behind)]
+    return Completeness(expected, stored, sum(one.number for one in behind), sorted(gaps))
 
 
 def _grid(known: Known, span: Span) -> Iterator[tuple[int, int]]:
@@ -346,33 +347,33 @@ def _most(found: Iterable[Cause], minute: int) -> Cause | None:
     return best if best and best.span.common(span) else None
 
 
-def _gaps(known: Known, marked: Sequence[_Minute]) -> Iterator[Gap]:
-    """Neighbours of one cause are one gap; of what came late, those of one reason."""
-    for run in _runs(marked):
-        first, last = run[0], run[-1]
-        missing = sum(one.missing for one in run)
-        span = Span(first.start, last.start + MINUTE)
-        cause = first.cause or Cause(span, _told_by_minutes(known, span))
-        if missing:
-            # What the ledger explains has times of frames, which tell more than minutes.
-            span = Span(max(span.start, cause.span.start), min(span.end, cause.span.end))
-        # Of what came late beside a gap, the reason is another one.
-        yield Gap(*span, cause.reason, missing, 0 if missing else sum(one.late for one in run))
+def _gaps(known: Known, missing: Sequence[_Minute]) -> Iterator[Gap]:
+    """Neighbours of one cause are one gap."""
+    for run in _runs(missing, lambda one: one.cause):
+        span = Span(run[0].start, run[-1].start + MINUTE)
+        cause = run[0].cause or Cause(span, _told_by_minutes(known, span))
+        # What the ledger explains has times of frames, which tell more than minutes.
+        start, end = max(span.start, cause.span.start), min(span.end, cause.span.end)
+        yield Gap(start, end, cause.reason, sum(one.number for one in run), 0)
 
 
-def _runs(marked: Sequence[_Minute]) -> Iterator[list[_Minute]]:
+def _stretches(late: Sequence[_Minute]) -> Iterator[Gap]:
+    """Neighbours of one reason are one stretch."""
+    for run in _runs(late, lambda one: one.cause and one.cause.reason):
+        if run[0].cause is not None:
+            number = sum(one.number for one in run)
+            yield Gap(run[0].start, run[-1].start + MINUTE, run[0].cause.reason, 0, number)
+
+
+def _runs(marked: Sequence[_Minute], kind: Callable[[_Minute], object]) -> Iterator[list[_Minute]]:
     run: list[_Minute] = []
     for one in marked:
-        if run and (run[-1].start + MINUTE != one.start or _kind(run[-1]) != _kind(one)):
+        if run and (run[-1].start + MINUTE != one.start or kind(run[-1]) != kind(one)):
             yield run
             run = []
         run.append(one)
     if run:
         yield run
-
-
-def _kind(minute: _Minute) -> tuple[object, ...]:
-    return (True, minute.cause) if minute.missing else (False, minute.cause and minute.cause.reason)
 
 
 def _told_by_minutes(known: Known, span: Span) -> Reason:

@@ -16,7 +16,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Gap(Struct, rename={"start": "from", "end": "to"}):
-    """A time in which `missing` samplings are not stored, or in which all are but `late` of them came late."""
+    """A time in which `missing` samplings are not stored, or one in which `late` of the stored ones came late."""
 
     start: datetime
     end: datetime
