@@ -19,6 +19,7 @@ from pudim_collector.series.catalogue import Catalogue, Key, Named, Place, State
 from pudim_collector.series.fetching import Rows, Run, fetched, runs_of, unpacked
 from pudim_collector.series.limits import check_touched, estimated_rows
 from pudim_collector.series.selecting import Selector
+from pudim_collector.series.shelves import is_from_outside
 from pudim_collector.series.statements import run
 from pudim_collector.series.tiers import Kept, Plan, planned
 
@@ -135,6 +136,8 @@ class Reader:
             for series, value in zip(self._catalogue.series_of(layout_id, labels), values, strict=True):
                 if metrics is not None and series.metric not in metrics:
                     continue
+                if math.isnan(value) and is_from_outside(series):
+                    continue  # its value stands in another part of the frame
                 key = (server_id, series.metric, series.labels)
                 if key not in newest or newest[key].time < time:
                     newest[key] = Latest(server_id, series, time, value)

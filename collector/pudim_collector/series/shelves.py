@@ -25,6 +25,12 @@ SENDER = "pudim.sender"
 """The label that every series from outside carries: its sender's name. The agents' series never have it."""
 WIDTH = 64
 
+
+def is_from_outside(series: Series) -> bool:
+    """Of a series as it is read, with the labels of its source."""
+    return any(key == SENDER for key, _ in series.labels)
+
+
 Times = np.ndarray[Any, np.dtype[np.int64]]
 
 

@@ -1,16 +1,22 @@
 """Each series of another keeps one place: after a restart, in two processes at once, and however it comes."""
 
 import asyncio
+import math
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from pudim.wire.layouts import Series
 from pudim_collector.infra.database import database
+from pudim_collector.series.reading import Reader
+from pudim_collector.series.selecting import Selector
 from pudim_collector.series.shelves import SENDER, WIDTH, Owner, Shelves, Shelving
 from pudim_collector.series.statements import fetch
 from pudim_collector.series.store import Store
+from tests.collector.series.conftest import NOW as CLOCK
+from tests.collector.series.made import frames
 
 OWNER = Owner(UUID(int=5), "otlp", ((SENDER, "lab"), ("service.name", "cart")))
 NOW = 1_000_000
@@ -109,6 +115,25 @@ async def test_what_nobody_sends_is_dropped_from_memory_and_found_again(shelving
     again = await shelving.of(OWNER)
     assert again is not shelves
     assert where(again) == where(shelves)
+
+
+async def test_the_newest_value_is_found_in_whichever_part_of_a_frame_it_stands(
+    store: Store, shelving: Shelving, reader: Reader
+) -> None:
+    wanted = series("a", "b", "c")
+    shelves = await put(shelving, wanted)
+    (shelf,) = shelves.all
+    nan, start = math.nan, int(CLOCK.timestamp()) - 60
+    parts = [(start, (1.0, nan, 7.0)), (start + 10, (nan, 2.0, nan)), (start + 10, (3.0, nan, nan))]
+    for time, values in parts:
+        await store.commit([frames(shelf.source_id, [time], [values])], [], "")
+    expected = {"a": 3.0, "b": 2.0, "c": 7.0}
+    since = CLOCK - timedelta(minutes=5)
+    found = await reader.latest([OWNER.server_id], since)
+    assert {one.series.metric: one.value for one in found} == expected
+    for metric, value in expected.items():
+        (top,) = await reader.top(Selector((metric,), None, ()), 5, since)
+        assert top.value == value
 
 
 async def test_hostile_names_and_labels_come_back(store: Store, shelving: Shelving) -> None:

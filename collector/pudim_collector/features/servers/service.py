@@ -38,7 +38,7 @@ from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 from pudim_collector.series.reading import Latest, Reader
-from pudim_collector.series.shelves import SENDER
+from pudim_collector.series.shelves import is_from_outside
 
 COMMITTED = "pudim_committed"
 """The channel on which ingest announces the servers whose frames were stored."""
@@ -249,7 +249,7 @@ class Servers:
         fresh = await self._reader.latest(ids, now - SILENT_AFTER, [CPU, MEMORY, DISK])
         by_server: dict[UUID, list[Latest]] = {}
         for latest in fresh:
-            if SENDER in dict(latest.series.labels):
+            if is_from_outside(latest.series):
                 continue  # what others say of a host must not pass for what its agent measured
             by_server.setdefault(latest.server_id, []).append(latest)
         return [_view(record, seen.get(record.id), by_server.get(record.id, []), now) for record in records]

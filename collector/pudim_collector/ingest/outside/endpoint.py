@@ -45,7 +45,10 @@ MAX_HELD_BYTES = 64 << 20
 BODY_SECONDS = 30.0
 RETRY_SECONDS = "5"
 _ASIDE_BYTES = 64 << 10
-"""A larger body is decoded beside the event loop."""
+"""A larger body is decoded beside the event loop, and few at a time: each may grow to MAX_BODY_BYTES."""
+_MOST_ASIDE = 2
+_SAMPLE_BYTES = 128
+"""What a decoded sample takes with its share of its series."""
 _SERVER_ERROR = 500
 _STORE_FAILED = (psycopg.Error, DatabaseError)
 
@@ -59,6 +62,7 @@ class Doors:
         self.intake = intake
         self.known = remote_write.KnownSeries()
         self._held = 0
+        self._aside = asyncio.Semaphore(_MOST_ASIDE)
 
     @contextmanager
     def noted(self, sender: Sender) -> Iterator[None]:
@@ -75,16 +79,23 @@ class Doors:
         """Raises what is wrong with the request; then nothing of it is stored."""
         if self._held >= MAX_HELD_BYTES:
             raise Crowded
-        body = bytearray()
+        body, samples = bytearray(), 0
         try:
             await self._read(request, body)
-            content = bytes(body)
-            push = await asyncio.to_thread(decode, content) if len(body) > _ASIDE_BYTES else decode(content)
+            push = await self._decoded(bytes(body), decode)
+            samples = push.points * _SAMPLE_BYTES
+            self._held += samples
             refused = await self.intake.take(request.user, push)
         finally:
-            self._held -= len(body)
+            self._held -= len(body) + samples
         counters.outside_points.inc(push.points - refused.total)
         return refused
+
+    async def _decoded(self, body: bytes, decode: Callable[[bytes], Push]) -> Push:
+        if len(body) <= _ASIDE_BYTES:
+            return decode(body)
+        async with self._aside:
+            return await asyncio.to_thread(decode, body)
 
     async def _read(self, request: Asked, body: bytearray) -> None:
         try:
