@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class ClientGone(PudimError):
-    """The client has hung up."""
+    """The client has hung up; nobody hears this."""
 
     code = "client_gone"
-    status = 499
+    status = 408
 
 
 async def while_connected(request: Request[Any, Any, Any], work: Awaitable[T]) -> T:
