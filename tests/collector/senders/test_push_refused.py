@@ -210,6 +210,13 @@ async def test_when_the_database_refuses_nothing_is_acknowledged(pusher: Pusher)
     assert await rows() == 0
 
 
+async def test_when_the_database_cannot_even_say_who_asks_senders_come_again(pusher: Pusher) -> None:
+    async with database.connection() as connection:
+        await connection.execute("ALTER TABLE senders RENAME TO gone")
+    for answer in (await pusher.write((UP, [(now_ms(), 1.0)])), await pusher.otlp({})):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
 async def test_hostile_texts_harm_no_page(site: Site, pusher: Pusher) -> None:
     hostile = "<script>alert(1)</script>"
     labels = {"__name__": hostile, "job": hostile, "instance": hostile, hostile: "'; DROP TABLE frames; --"}

@@ -72,8 +72,6 @@ class Doors:
         except PudimError as refusal:
             self.intake.note_refused(sender, refusal)
             raise
-        except _STORE_FAILED as error:
-            raise StoreUnavailable from error
 
     async def receive(self, request: Asked, decode: Callable[[bytes], Push]) -> Refused:
         """Raises what is wrong with the request; then nothing of it is stored."""
@@ -135,7 +133,9 @@ def _with_headers(told: Response[Any], content: str | bytes, media_type: str) ->
 
 
 def _told(request: Request[Any, Any, Any], error: Exception) -> tuple[Response[Any], str]:
-    """The refusal as problem details, counted, and as a line of words."""
+    """The refusal as problem details, counted, and as a line of words. Senders try again after a 503, not after a 500."""
+    if isinstance(error, _STORE_FAILED):
+        error = StoreUnavailable()
     told, problem = problem_answer(request, error), problem_of(error)
     counters.outside_refused.labels(problem.code).inc()
     if isinstance(error, PudimError) and error.retry:
