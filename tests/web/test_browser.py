@@ -289,3 +289,58 @@ async def test_a_label_of_great_length_widens_no_page(page: Page, size: Viewport
     await page.get_by_text("newest values").last.click()
     await expect(page.get_by_text("w" * 256)).to_be_visible()
     assert await overflow(page) <= 0
+
+
+async def told(page: Page) -> str:
+    """What the strip says of the chosen day."""
+    (visible,) = [one for one in await page.locator(".strip-detail").all() if await one.is_visible()]
+    return " ".join((await visible.inner_text()).split())
+
+
+async def test_the_strip_is_walked_with_keys(page: Page) -> None:
+    await page.goto("/servers/1")
+    assert (await told(page)).startswith("Sun 22 Nov 2026: no contact, 50 %")
+    await page.locator("#day-2026-11-22").focus()
+    for _ in range(9):
+        await page.keyboard.press("ArrowLeft")
+    assert await told(page) == (
+        "Fri 13 Nov 2026: missing, 0 %. 0 of 8640 samplings are stored."
+        " 10:00\N{EN DASH}11:20:10 the host was down (8640 missing)"
+    )
+    await page.locator("label[for=day-2026-11-08]").click()
+    text = await told(page)
+    assert text.startswith("Sun 8 Nov 2026: partly missing, 50 %.")
+    assert "the agent could not reach Pudim, and its spool overflowed (540 missing)" in text
+    assert text.endswith("and 7 shorter ones")
+
+
+async def test_the_strip_works_without_script(browser: Browser, collector: FakeCollector) -> None:
+    context = await browser.new_context(viewport=DESK, base_url=collector.url, java_script_enabled=False)
+    tab = await context.new_page()
+    await tab.goto("/servers/1")
+    await tab.locator("label[for=day-2026-11-01]").click()
+    assert "480 of them came late" in await told(tab)
+    await tab.get_by_text("As a table").click()
+    assert await tab.locator(".strip-table tbody tr").count() == 83
+    await context.close()
+
+
+async def test_a_phone_shows_a_month_that_fingers_meet(page: Page) -> None:
+    await page.set_viewport_size(PHONE)
+    await page.goto("/servers/1")
+    cells = [one for one in await page.locator(".strip-day > label").all() if await one.is_visible()]
+    assert len(cells) == 30
+    boxes = [await one.bounding_box() for one in cells]
+    assert all(box is not None and box["width"] >= 20 and box["height"] >= 30 for box in boxes)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(overflow) <= 0
+
+
+async def test_every_state_of_a_day_has_a_shape_of_its_own(page: Page) -> None:
+    """Whoever sees no colours tells them apart by height, pattern and border."""
+    await page.goto("/servers/1")
+    look = """cell => { const style = getComputedStyle(cell, "::before");
+        return [style.height, style.borderTopStyle, style.backgroundImage.replace(/(rgba?|color)\\([^)]*\\)/g, "")].join("|"); }"""
+    looks = [await cell.evaluate(look) for cell in await page.locator(".strip-key .strip-cell").all()]
+    assert len(looks) == 7
+    assert len(set(looks)) == 7, looks
