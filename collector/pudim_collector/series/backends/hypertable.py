@@ -11,13 +11,13 @@ from psycopg import errors
 from psycopg.sql import SQL, Identifier, Literal
 
 from pudim_collector.series.backends import (
-    SNAPSHOT_LOCK,
     TABLES,
     BackendUnavailable,
     Connection,
     Piece,
     TimeTable,
 )
+from pudim_collector.series.backends.emptying import PATIENCE, emptied, nobody_uses_a_snapshot
 from pudim_collector.series.statements import fetch
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,6 @@ AND NOT is_compressed
 AND pg_relation_size(format('%I.%I', chunk_schema, chunk_name)::regclass) > 0
 ORDER BY range_start
 """
-_PATIENCE = "SET LOCAL lock_timeout = '1s'"
-"""Who waits for an exclusive lock makes everybody behind wait too; a later pass tries again."""
 _AS_LONG_AS_IT_TAKES = "SET LOCAL statement_timeout = 0"
 """The day of a large fleet takes longer to compress than any statement may."""
 _SEEN_BY_ALL = "SET LOCAL timescaledb.compress_truncate_behaviour = truncate_only"
@@ -149,7 +147,7 @@ class Hypertable:
 
     async def drop(self, connection: Connection, piece: Piece) -> None:
         async with connection.transaction():
-            await connection.execute(_PATIENCE)
+            await connection.execute(PATIENCE)
             await fetch(
                 connection,
                 "SELECT drop_chunks($1::text::regclass, older_than => $2::timestamptz, newer_than => $3::timestamptz)",
@@ -159,7 +157,7 @@ class Hypertable:
     async def vacate(self, connection: Connection, before: datetime) -> int:
         """Their files become empty. The chunks stay for who waits to write into one, until retention drops them."""
         chunks = await fetch(connection, _WITH_ROWS_OF_OLD, [before])
-        return sum([await _vacated(connection, Identifier(*chunk)) for chunk in chunks])
+        return sum([await emptied(connection, Identifier(*chunk)) for chunk in chunks])
 
 
 async def edition(connection: Connection) -> Edition:
@@ -202,9 +200,9 @@ async def _compressed(connection: Connection, chunk: Identifier, first: bool) ->
         if first:
             await _nobody_uses(connection, chunk)
         async with connection.transaction():
-            if not first and not await _nobody_makes_use_of_a_snapshot(connection):
+            if not first and not await nobody_uses_a_snapshot(connection):
                 return False
-            await connection.execute(_PATIENCE)
+            await connection.execute(PATIENCE)
             await connection.execute(_AS_LONG_AS_IT_TAKES)
             await connection.execute(_SEEN_BY_ALL)
             name = Literal(chunk.as_string(connection))
@@ -217,24 +215,5 @@ async def _compressed(connection: Connection, chunk: Identifier, first: bool) ->
 async def _nobody_uses(connection: Connection, chunk: Identifier) -> None:
     """Compressing ends by waiting for readers. A dump reads for hours: better known before the work than after it."""
     async with connection.transaction():
-        await connection.execute(_PATIENCE)
+        await connection.execute(PATIENCE)
         await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(chunk))
-
-
-async def _nobody_makes_use_of_a_snapshot(connection: Connection) -> bool:
-    return bool((await fetch(connection, "SELECT pg_try_advisory_xact_lock($1)", [SNAPSHOT_LOCK]))[0][0])
-
-
-async def _vacated(connection: Connection, chunk: Identifier) -> bool:
-    """Empty the file of a chunk whose rows have all been moved; late ones may come again."""
-    try:
-        async with connection.transaction():
-            await connection.execute(_PATIENCE)
-            await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(chunk))
-            cursor = await connection.execute(SQL("SELECT FROM {} LIMIT 1").format(chunk))
-            if cursor.rowcount:
-                return False
-            await connection.execute(SQL("TRUNCATE {}").format(chunk))
-    except errors.LockNotAvailable:
-        return False
-    return True

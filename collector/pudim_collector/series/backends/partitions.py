@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from psycopg import errors
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from pudim_collector.series.backends import EPOCH, FRAMES, TABLES, Connection, Piece, TimeTable
+from pudim_collector.series.backends.emptying import PATIENCE, emptied
 from pudim_collector.series.statements import fetch
 
 OLDEST_SERVER = 160_000
-_PATIENCE = "SET LOCAL lock_timeout = '1s'"
-"""Who waits for an exclusive lock makes everybody behind wait too; a later pass tries again."""
 _PIECES = """
 SELECT parent.relname, child.relname, pg_get_expr(child.relpartbound, child.oid), pg_total_relation_size(child.oid)
 FROM pg_inherits
@@ -21,6 +19,7 @@ JOIN pg_class AS child ON child.oid = inhrelid
 JOIN pg_class AS parent ON parent.oid = inhparent
 WHERE parent.relname = ANY ($1) AND parent.relnamespace = current_schema()::regnamespace
 """
+_ROOM_LOCK = 0x7075_6469_6D05  # "pudim" and a number of ours
 _THERE = "SELECT to_regclass($1) IS NOT NULL"
 _RANGES = """
 SELECT pg_get_expr(child.relpartbound, child.oid)
@@ -46,13 +45,15 @@ class Partitions:
     async def make_room(
         self, connection: Connection, table: TimeTable, oldest: datetime, newest: datetime
     ) -> None:
-        ranges = [_range(row[0]) for row in await fetch(connection, _RANGES, [table.name])]
-        start = table.start_of(oldest)
-        while start <= newest:
-            # Making one locks the whole table for a moment, so it is asked for only where one is missing.
-            if not any(first <= start < end for first, end in ranges):
-                await connection.execute(_create_piece(table, start))
-            start += table.width
+        starts = await _missing(connection, table, oldest, newest)
+        if starts:
+            # One process at a time, and then what another one has made meanwhile is seen.
+            await fetch(connection, "SELECT pg_advisory_xact_lock($1)", [_ROOM_LOCK])
+            starts = await _missing(connection, table, oldest, newest)
+        for start in starts:
+            # Attached, and not made as a partition: that would wait for every reader, with all writers behind it.
+            await connection.execute(_create_piece(table, start))
+            await connection.execute(_attach_piece(table, start))
 
     async def compacts(self, connection: Connection) -> bool:  # noqa: ARG002 - the port's
         return False
@@ -68,12 +69,30 @@ class Partitions:
 
     async def drop(self, connection: Connection, piece: Piece) -> None:
         async with connection.transaction():
-            await connection.execute(_PATIENCE)
+            await connection.execute(PATIENCE)
             await connection.execute(SQL("DROP TABLE IF EXISTS {}").format(Identifier(piece.name)))
 
     async def vacate(self, connection: Connection, before: datetime) -> int:
         ended = [one for one in await self.pieces(connection) if one.table is FRAMES and one.end <= before]
         return sum([await _vacated(connection, piece) for piece in ended])
+
+
+async def _missing(
+    connection: Connection, table: TimeTable, oldest: datetime, newest: datetime
+) -> list[datetime]:
+    """The beginnings of pieces that no partition covers."""
+    ranges = [_range(row[0]) for row in await fetch(connection, _RANGES, [table.name])]
+    found, start = [], table.start_of(oldest)
+    while start <= newest:
+        if not any(first <= start < end for first, end in ranges):
+            found.append(start)
+        start += table.width
+    return found
+
+
+async def _vacated(connection: Connection, piece: Piece) -> bool:
+    size = (await fetch(connection, "SELECT pg_relation_size($1::regclass)", [piece.name]))[0][0]
+    return bool(size) and await emptied(connection, Identifier(piece.name))
 
 
 def _create(table: TimeTable) -> Composed:
@@ -89,8 +108,14 @@ def _name(table: TimeTable, start: datetime) -> str:
 
 
 def _create_piece(table: TimeTable, start: datetime) -> Composed:
-    return SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-        Identifier(_name(table, start)), Identifier(table.name), Literal(start), Literal(start + table.width)
+    return SQL("CREATE TABLE {} (LIKE {} INCLUDING STORAGE)").format(
+        Identifier(_name(table, start)), Identifier(table.name)
+    )
+
+
+def _attach_piece(table: TimeTable, start: datetime) -> Composed:
+    return SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+        Identifier(table.name), Identifier(_name(table, start)), Literal(start), Literal(start + table.width)
     )
 
 
@@ -101,22 +126,3 @@ def _range(bounds: str) -> tuple[datetime, datetime]:
         return EPOCH, EPOCH
     start, end = (datetime.fromisoformat(text).astimezone(UTC) for text in found.groups())
     return start, end
-
-
-async def _vacated(connection: Connection, piece: Piece) -> bool:
-    """Empty the file of a partition whose rows have all been moved; late ones may come again."""
-    table = Identifier(piece.name)
-    size = (await fetch(connection, "SELECT pg_relation_size($1::regclass)", [piece.name]))[0][0]
-    if not size:
-        return False
-    try:
-        async with connection.transaction():
-            await connection.execute(_PATIENCE)
-            await connection.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
-            cursor = await connection.execute(SQL("SELECT FROM {} LIMIT 1").format(table))
-            if cursor.rowcount:
-                return False
-            await connection.execute(SQL("TRUNCATE {}").format(table))
-    except errors.LockNotAvailable:
-        return False
-    return True
