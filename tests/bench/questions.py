@@ -17,6 +17,8 @@ WARM = 20
 BROWSERS_CONNECTIONS = 6
 CHART_POINTS = 620
 """What a chart of half a desktop's width asks for."""
+CHARTS_IN_VIEW, CHARTS_A_ROW = 4, 2
+"""On a desktop, before one scrolls, and with each row that comes into view then."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,20 @@ def pudims(servers: Sequence[str], hours: int) -> list[Question]:
 
 
 def chart_paths(page: str, server: str, span: str) -> list[str]:
-    """What the charts of a server's page ask for when all of them have been seen."""
-    metrics: list[str] = []
-    for tag in re.findall(r"<pudim-chart[^>]*>", page):
-        (named,) = re.findall(r' metric="([^"]*)"', tag)
-        metrics += unescape(named).split(",")
-    return [
-        f"/api/v2/series?metric={metric}&server={server}&from=-{span}&to=now&points={CHART_POINTS}"
-        for metric in metrics
+    """What a server's page asks for once all its charts have been seen: those seen together ask together."""
+    charts = [
+        unescape(re.findall(r' metric="([^"]*)"', tag)[0]).split(",")
+        for tag in re.findall(r"<pudim-chart[^>]*>", page)
     ]
+    seen = [charts[:CHARTS_IN_VIEW]]
+    seen += [charts[at : at + CHARTS_A_ROW] for at in range(CHARTS_IN_VIEW, len(charts), CHARTS_A_ROW)]
+    over = f"server={server}&from=-{span}&to=now&points={CHART_POINTS}"
+    paths = []
+    for together in seen:
+        metrics = [metric for chart in together for metric in chart]
+        kind = "series" if len(metrics) == 1 else "charts"
+        paths.append(f"/api/v2/{kind}?{over}" + "".join(f"&metric={metric}" for metric in metrics))
+    return paths
 
 
 def load_page(port: int, headers: dict[str, str], paths: Sequence[str], loads: int) -> Timing:

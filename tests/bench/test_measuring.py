@@ -122,16 +122,15 @@ def test_windows_cover_the_range_once() -> None:
     assert all(before[1] == after[0] for before, after in pairwise(found))
 
 
-def test_a_page_is_asked_for_as_its_charts_say() -> None:
-    page = (
-        '<pudim-chart class="card chart" server="x" heading="CPU" metric="system.cpu.utilization" kind="stacked">'
-        '<button data-metric="other"></button></pudim-chart>\n'
-        '<pudim-chart server="x" metric="a.1m,a.5m" names="1 min,5 min">'
+def test_a_page_is_asked_for_as_its_charts_come_into_view() -> None:
+    chart = (
+        '<pudim-chart class="card" server="x" heading="H" metric="{}" kind="stacked"><i data-metric="no"></i>'
     )
+    page = "\n".join(chart.format(metrics) for metrics in ("a", "b", "c.1m,c.5m", "d", "e", "f", "g"))
     paths = chart_paths(page, "x", "90d")
-    assert [path.split("metric=")[1].split("&")[0] for path in paths] == [
-        "system.cpu.utilization",
-        "a.1m",
-        "a.5m",
+    over = "server=x&from=-90d&to=now&points=620"
+    assert paths == [
+        f"/api/v2/charts?{over}&metric=a&metric=b&metric=c.1m&metric=c.5m&metric=d",
+        f"/api/v2/charts?{over}&metric=e&metric=f",
+        f"/api/v2/series?{over}&metric=g",
     ]
-    assert all("&server=x&from=-90d&to=now&" in path for path in paths)

@@ -94,11 +94,11 @@ def demo_data(data_dir: Path | None, servers: int, days: int, seed: int, remove:
     settings = settings_of(data_dir, None, None)
     if remove:
         removed = run(command.remove(settings))
-        click.echo(f"{removed} simulated servers removed.")
+        click.echo(f"Simulated servers removed: {removed}")
         return
     loaded = run(command.fill(settings, Wish(servers, days, seed), click.echo))
     if loaded is not None:
-        click.echo(f"{len(loaded.servers)} simulated servers with {days} days of history.")
+        click.echo(f"Simulated servers with {days} days of history: {len(loaded.servers)}")
 
 
 for _command in storage_commands.COMMANDS:
