@@ -165,6 +165,7 @@ def _query_limits() -> str:
         "at most | of",
         (
             (reading.MAX_SERIES, "series of one question"),
+            (reading.MAX_RANKED, "series whose latest values are ranked"),
             (reading.MAX_POINTS, "buckets of a series"),
             (reading.MAX_CELLS, "buckets of one answer"),
             (

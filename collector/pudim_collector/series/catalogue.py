@@ -65,6 +65,7 @@ class Catalogue:
         self._by_metric: dict[str, list[int]] = {}
         self._forget_sources()
         self._forgotten = 0
+        self._named: tuple[tuple[int, int], list[Named]] = ((0, 0), [])
 
     def _forget_sources(self) -> None:
         self.complete_until = 0
@@ -130,13 +131,17 @@ class Catalogue:
                         found.setdefault(key, []).append(Place(source.source_id, position))
         return found
 
-    def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
-        """All metrics by name, of some servers or all."""
-        return [
-            Named(metric, next(iter(keys)).series.unit, len(keys), len({key.server_id for key in keys}))
-            for metric in sorted(self._by_metric)
-            if (keys := self.places(Selector((metric,), servers)))
-        ]
+    def metrics(self) -> list[Named]:
+        """All metrics by name."""
+        version = (len(self._sources), self._forgotten)
+        if self._named[0] != version:
+            self._named = (version, [self._of_metric(metric) for metric in sorted(self._by_metric)])
+        return [one for one in self._named[1] if one.series]
+
+    def _of_metric(self, metric: str) -> Named:
+        keys = self.places(Selector((metric,)))
+        unit = next((key.series.unit for key in keys), "")
+        return Named(metric, unit, len(keys), len({key.server_id for key in keys}))
 
     def labels(self, selector: Selector) -> dict[str, set[str]]:
         """The values of each label that the selected series have."""

@@ -13,6 +13,9 @@ MAX_CELLS = 1_000_000
 MAX_ROWS = 4_000_000
 """Samples or rollups that one answer is made of; numpy holds some fifty bytes for each."""
 
+MAX_RANKED = 50_000
+"""Series whose latest values are compared; each is looked up in the index once."""
+
 
 class TooManySeries(PudimError):
     """This selects more series than one question may."""
@@ -43,6 +46,12 @@ class TooMuchTouched(PudimError):
     hint = (
         "Ask for a shorter range, fewer series, or a step of 60 s or 3600 s and more, which rollups answer."
     )
+
+
+def check_ranked(series: int) -> None:
+    """Raises TooManySeries."""
+    if series > MAX_RANKED:
+        raise TooManySeries(f"{series} series to rank")
 
 
 def check_touched(plan: Plan, series: int) -> None:

@@ -17,7 +17,7 @@ from pudim_collector.kernel.clock import Clock, SystemClock
 from pudim_collector.series.answering import Question, Reading, answered, chosen_step
 from pudim_collector.series.catalogue import Catalogue, Key, Named, Place, State
 from pudim_collector.series.fetching import Rows, Run, fetched, runs_of, unpacked
-from pudim_collector.series.limits import check_touched, estimated_rows
+from pudim_collector.series.limits import check_ranked, check_touched, estimated_rows
 from pudim_collector.series.selecting import Selector
 from pudim_collector.series.shelves import is_from_outside
 from pudim_collector.series.statements import run
@@ -54,6 +54,8 @@ class Reader:
         self, database: PsycopgEngine, clock: Clock | None = None, pool: ReadPool | None = None
     ) -> None:
         self._pool = pool or ReadPool(database)
+        # What is live is asked for once it was announced, and a replica may not have heard of it yet.
+        self._live = ReadPool(database)
         self._clock = clock or SystemClock()
         self._catalogue = Catalogue()
 
@@ -93,6 +95,7 @@ class Reader:
             await self._catalogue.refresh(connection)
             found = self._catalogue.places(selector)
             places = [(key, place) for key, at in found.items() for place in at]
+            check_ranked(len(places))
             sources = f"{{{','.join(str(place.source_id) for _, place in places)}}}"
             positions = f"{{{','.join(str(place.position) for _, place in places)}}}"
             return places, await run(connection, "newest", sources, positions, since, until) if places else []
@@ -105,9 +108,10 @@ class Reader:
         known = [one for one in newest.values() if math.isfinite(one.value)]
         return sorted(known, key=lambda one: one.value, reverse=not lowest)[:most]
 
-    async def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
+    async def metrics(self) -> list[Named]:
+        """All metrics by name, with their units and how many series there are of each."""
         await self._pool.run(self._catalogue.refresh)
-        return self._catalogue.metrics(servers)
+        return self._catalogue.metrics()
 
     async def labels(self, selector: Selector) -> dict[str, set[str]]:
         """The values of each label that the selected series have."""
@@ -118,7 +122,7 @@ class Reader:
         async def asked(connection: Connection) -> dict[UUID, datetime]:
             return dict(await run(connection, "last_stored", list(servers)))
 
-        return await self._pool.run(asked)
+        return await self._live.run(asked)
 
     async def latest(
         self, servers: Sequence[UUID], since: datetime, metrics: Sequence[str] | None = None
@@ -132,7 +136,7 @@ class Reader:
             return rows
 
         newest: dict[tuple[UUID, str, Labels], Latest] = {}
-        for server_id, _, _, labels, layout_id, time, values in await self._pool.run(asked):
+        for server_id, _, _, labels, layout_id, time, values in await self._live.run(asked):
             for series, value in zip(self._catalogue.series_of(layout_id, labels), values, strict=True):
                 if metrics is not None and series.metric not in metrics:
                     continue
@@ -153,7 +157,7 @@ class Reader:
 
         return [
             StoredFrame(source_id, name, self._catalogue.series_of(layout_id, labels), time, values)
-            for source_id, name, labels, layout_id, time, values in await self._pool.run(asked)
+            for source_id, name, labels, layout_id, time, values in await self._live.run(asked)
         ]
 
     def _kept(self, state: State) -> Kept:

@@ -98,7 +98,7 @@ async def test_servers_are_chosen_by_repeating_and_all_are_meant_by_none(site: S
         found = await site.get("/api/v2/series", metric=MEMORY, server=list(wanted), to="-0s")
         return [one["server"] for one in found["series"]]
 
-    site.clock.advance(1)
+    site.clock.advance(60)  # frames are made by the real clock
     assert sorted(await servers()) == sorted(ids)
     assert sorted(await servers(ids[0], ids[2])) == sorted([ids[0], ids[2]])
     assert await servers(ids[1], ids[1]) == [ids[1]]

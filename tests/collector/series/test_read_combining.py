@@ -17,7 +17,13 @@ from pudim_collector.series.answering import BadQuestion, Question, Rank, Readin
 from pudim_collector.series.catalogue import Key
 from pudim_collector.series.combining import Aggregate, RankBy
 from pudim_collector.series.fetching import Flat
-from pudim_collector.series.limits import TooManyPoints, TooManySeries, TooMuchTouched, check_touched
+from pudim_collector.series.limits import (
+    TooManyPoints,
+    TooManySeries,
+    TooMuchTouched,
+    check_ranked,
+    check_touched,
+)
 from pudim_collector.series.percentiles import bound_of
 from pudim_collector.series.rollups import HOUR, MINUTE
 from pudim_collector.series.selecting import Selector
@@ -269,6 +275,8 @@ def test_what_costs_too_much_is_refused_by_name() -> None:
     check_touched(day, 300)
     with pytest.raises(TooManyPoints):
         check_touched(day, 400)
+    with pytest.raises(TooManySeries):
+        check_ranked(limits.MAX_RANKED + 1)
     with pytest.raises(TooMuchTouched):
         check_touched(Plan(Tier.RAW, 3600, [Stretch(Tier.RAW, 0, 24 * HOUR)]), 1000)
 
