@@ -18,7 +18,7 @@ MOST_DAYS = 36_500
 LEAST_BYTES = 64 << 20
 """A tier's empty tables and the day that is written need some space; less than this drops everything but today."""
 _DAY = timedelta(days=1)
-_RECENT = 7
+_RECENT = timedelta(days=7)
 _LEAST_HISTORY = timedelta(hours=1)
 """Growth that was watched for less is unknown, and a stretch that lacks less at its beginning is whole."""
 _UNITS: dict[str, int] = {
@@ -121,7 +121,8 @@ def daily_growth(stretches: Sequence[Stretch], oldest: datetime | None, now: dat
     if oldest is None:
         return None
     whole = [one for one in stretches if one.end <= now and one.start >= oldest - _LEAST_HISTORY]
-    recent = sorted((one for one in whole if one.end > oldest), key=lambda one: one.end)[-_RECENT:]
+    newest = max((one.end for one in whole), default=oldest)
+    recent = [one for one in whole if one.end > max(oldest, newest - _RECENT)]
     if recent:
         return sum(one.bytes for one in recent) / (
             sum((one.end - one.start for one in recent), timedelta()) / _DAY
