@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,11 +44,15 @@ class Minutes:
     counts: dict[int, int] = field(default_factory=dict)
     said: dict[int, Said] = field(default_factory=dict)
 
-    def add(self, minute: int, count: int, said: Said) -> None:
+    def add(self, minutes: Sequence[int], counts: Sequence[int], said: Sequence[Said]) -> None:
         """A server has several sources where its layout changed, even within a minute."""
-        if count:
+        if self.counts.keys().isdisjoint(minutes):
+            self.counts.update(zip(minutes, counts, strict=True))
+            self.said.update(zip(minutes, said, strict=True))
+            return
+        for minute, count, one in zip(minutes, counts, said, strict=True):
             self.counts[minute] = self.counts.get(minute, 0) + count
-            self.said[minute] = _joined(self.said[minute], said) if minute in self.said else said
+            self.said[minute] = _joined(self.said[minute], one) if minute in self.said else one
 
 
 class _Stream(NamedTuple):
@@ -145,17 +150,17 @@ def _together(
     found: dict[UUID, Minutes] = {}
     for number, times, *columns in blocks:
         minutes = found.setdefault(parts[number - 1].stream.server_id, Minutes())
-        for minute, count, said in _unpacked(times, columns):
-            if minute < fresh:
-                minutes.add(minute, count, said)
+        beginnings, counts, said = _unpacked(times, columns)
+        known = bisect_left(beginnings, fresh)
+        minutes.add(beginnings[:known], counts[:known], said[:known])
     for number, minute, count, *values in raw:
         minutes = found.setdefault(parts[number - 1].stream.server_id, Minutes())
         uptime, *counters = (float("nan") if value is None else value for value in values)
-        minutes.add(minute, count, (uptime, counters[0], counters[1], counters[2], counters[3]))
+        minutes.add([minute], [count], [(uptime, counters[0], counters[1], counters[2], counters[3])])
     return found
 
 
-def _unpacked(times: bytes, columns: Sequence[bytes | None]) -> Iterable[tuple[int, int, Said]]:
+def _unpacked(times: bytes, columns: Sequence[bytes | None]) -> tuple[list[int], list[int], list[Said]]:
     """A block's minutes. A frame in which a sampler failed is counted by another one's value; a minute has one at least."""
     uptime, jumps, missed, first = (unpack_rollup(one) if one is not None else None for one in columns)
     known = [one.count for one in (uptime, jumps, missed, first) if one is not None]
@@ -168,7 +173,7 @@ def _unpacked(times: bytes, columns: Sequence[bytes | None]) -> Iterable[tuple[i
         _high(missed, counts),
         strict=True,
     )
-    return zip(unpack_times(times).tolist(), counts.astype(int).tolist(), said, strict=True)
+    return unpack_times(times).tolist(), counts.astype(int).tolist(), list(said)
 
 
 def _low(column: Rollup | None, like: np.ndarray[Any, Any]) -> list[float]:

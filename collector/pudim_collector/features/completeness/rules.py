@@ -113,17 +113,21 @@ class Gap(NamedTuple):
 class Known:
     """All that is known of one server. Frames are expected from `begin` until before `end`.
 
-    `counts` has the frames of each minute that has any. `collectors` are the times when a collector ran.
+    `counts` has the frames of each minute that has any, `vitals` what makes its Vitals. `collectors` are the times when a collector ran.
     """
 
     begin: int
     end: int
     counts: Mapping[int, int]
-    vitals: Mapping[int, Vitals]
+    vitals: Mapping[int, Sequence[float]]
     boots: Sequence[Boot] = ()
     arrivals: Sequence[Arrival] = ()
     collectors: Sequence[Span] = ()
     late_after: int = LATE
+
+    def vital(self, time: int) -> Vitals:
+        """What the minute of this time says."""
+        return Vitals(*self.vitals.get(time - time % MINUTE, ()))
 
     @cached_property
     def in_order(self) -> Sequence[Boot]:
@@ -298,8 +302,8 @@ def _restarts(known: Known) -> Iterator[Cause]:
 
 
 def _restart_reason(known: Known, before: int | None, first: int) -> Reason:
-    vitals = known.vitals.get(first - first % MINUTE)
-    if before is None or vitals is None:
+    vitals = known.vital(first)
+    if before is None:
         return Reason.AGENT_DOWN
     if first - vitals.uptime * 1000 > before - CLOCKS:
         return Reason.HOST_DOWN
@@ -314,9 +318,8 @@ def _is_hole(arrival: Arrival) -> bool:
 def _pauses(known: Known) -> Iterator[Cause]:
     for arrival in known.arrivals:
         if arrival.after is not None and _is_hole(arrival):
-            minutes = [time - time % MINUTE for time in (arrival.after, arrival.first)]
-            before, after = (known.vitals.get(minute, Vitals()) for minute in minutes)
-            yield Cause(Span(arrival.after, arrival.first), _pause_reason(before, after))
+            reason = _pause_reason(known.vital(arrival.after), known.vital(arrival.first))
+            yield Cause(Span(arrival.after, arrival.first), reason)
 
 
 def _pause_reason(before: Vitals, after: Vitals) -> Reason:
@@ -383,7 +386,7 @@ def _told_by_minutes(known: Known, span: Span) -> Reason:
     after = _nearest(known, [*range(span.end, span.end + DAY, MINUTE), *reversed(inside)])
     if before is None or after is None:
         return Reason.UNKNOWN
-    earlier, later = known.vitals[before], known.vitals[after]
+    earlier, later = known.vital(before), known.vital(after)
     if after - later.uptime * 1000 > before + MINUTE:
         return Reason.HOST_DOWN
     if before < after and later.missed_low < earlier.missed_high:
