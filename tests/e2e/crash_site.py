@@ -4,15 +4,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 import psycopg
 
+from pudim.wire.layouts import Layout, Series, Source
 from pudim_agent import records
+from pudim_agent.assembly import Frame
+from pudim_agent.spool import Spool
+from pudim_collector.series.blocks import Block, unpack_frame_block
 from tests.running import RunningPudim
 
 INTERVAL_MS = 100
@@ -53,6 +57,18 @@ class FastAgent:
         (self.server_id,) = [one["id"] for one in servers if one["name"] == self.state_dir.name]
         return self
 
+    def remember(self, past: Mapping[int, float]) -> None:
+        """Fill its spool, before it is started, with frames of one series, by milliseconds."""
+        source = Source("past", (), Layout((Series("past.value", "1"),)))
+        spool = Spool(self.state_dir / "spool")
+        for time_ms, value in past.items():
+            spool.append([Frame(source, [value])], time_ms)
+        spool.close()
+
+    @property
+    def log(self) -> str:
+        return (self.state_dir / "agent.log").read_text(errors="replace")
+
     def start(self) -> Self:
         with (self.state_dir / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -87,6 +103,18 @@ class FastAgent:
         self.stop()
 
 
+Rows: TypeAlias = list[tuple[int, tuple[float, ...]]]
+"""Milliseconds and values."""
+_ROWS = """
+SELECT (extract(epoch FROM time) * 1000)::bigint, values FROM frames JOIN sources USING (source_id)
+WHERE server_id = %(server)s AND sources.name = %(name)s
+"""
+_BLOCKS = """
+SELECT block.rows, block.times, block.offsets, block.body FROM frame_blocks AS block JOIN sources USING (source_id)
+WHERE server_id = %(server)s AND sources.name = %(name)s
+"""
+
+
 @dataclass
 class Stored:
     """What is on disk of one server, read from the database itself."""
@@ -103,6 +131,19 @@ class Stored:
         with self.connect() as connection:
             return connection.execute(query, {"server": self.server_id, **parameters}).fetchall()
 
+    def frames(self, name: str) -> Rows:
+        """Every frame of the sources of this name, as rows and in blocks at one moment, in order of time."""
+        found: Rows = []
+        with self.connect() as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            parameters = {"server": self.server_id, "name": name}
+            for time_ms, values in connection.execute(_ROWS, parameters):
+                found.append((int(str(time_ms)), tuple(values)))  # type: ignore[arg-type]
+            for block in connection.execute(_BLOCKS, parameters):
+                times, values = unpack_frame_block(Block(*block))  # type: ignore[arg-type]
+                found += zip(times.tolist(), map(tuple, values.tolist()), strict=True)
+        return sorted(found, key=lambda frame: frame[0])
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Meanwhile commits begin and do not end."""
@@ -111,30 +152,21 @@ class Stored:
             yield
 
     def count(self) -> int:
-        (row,) = self.rows(
-            "SELECT count(*) FROM frames JOIN sources USING (source_id)"
-            " WHERE server_id = %(server)s AND sources.name = 'host'"
-        )
-        return int(str(row[0]))
+        return len(self.times())
 
-    def times(self) -> list[int]:
-        """Milliseconds of every frame of the host, in order, repeated if it is there more than once."""
-        found = self.rows(
-            "SELECT (extract(epoch FROM time) * 1000)::bigint FROM frames JOIN sources USING (source_id)"
-            " WHERE server_id = %(server)s AND sources.name = 'host' ORDER BY 1"
-        )
-        return [int(str(row[0])) for row in found]
+    def times(self, name: str = "host") -> list[int]:
+        """Milliseconds of every frame, in order, repeated if it is there more than once."""
+        return [time_ms for time_ms, _ in self.frames(name)]
 
     def last_value(self, metric: str) -> float:
-        """Of the newest frame."""
-        (row,) = self.rows(
-            "SELECT frames.values[(SELECT position FROM jsonb_array_elements(layouts.series)"
-            " WITH ORDINALITY AS one (series, position) WHERE series ->> 0 = %(metric)s)]"
-            " FROM frames JOIN sources USING (source_id) JOIN layouts USING (layout_id)"
-            " WHERE server_id = %(server)s AND sources.name = 'host' ORDER BY time DESC LIMIT 1",
+        """Of the newest frame of the host."""
+        ((position,),) = self.rows(
+            "SELECT DISTINCT one.position FROM sources JOIN layouts USING (layout_id)"
+            " CROSS JOIN LATERAL jsonb_array_elements(layouts.series) WITH ORDINALITY AS one (series, position)"
+            " WHERE server_id = %(server)s AND sources.name = 'host' AND one.series ->> 0 = %(metric)s",
             metric=metric,
         )
-        return float(str(row[0]))
+        return self.frames("host")[-1][1][int(str(position)) - 1]
 
     def ledger(self) -> dict[bytes, tuple[int, int]]:
         """Boot -> (last sequence number, lost batches)."""
@@ -152,20 +184,21 @@ def settled_times(stored: Stored) -> list[int]:
             return times
 
 
-def every_tick_once(stored: Stored, *, restarts: int = 0) -> None:
+def every_tick_once(stored: Stored, *, restarts: int = 0, others: int = 0) -> None:
     """Each tick of the agent's clock is stored exactly once.
 
     The agent itself counts the ticks that it could not take in time (a busy machine), in each frame; a restart
-    of the agent begins a new count and may fall between two ticks.
+    of the agent begins a new count and may fall between two ticks. `others` are batches without a frame of the host.
     """
     times = settled_times(stored)
     assert len(times) == len(set(times)), "a tick is stored twice"
     ticks = (times[-1] - times[0]) // INTERVAL_MS + 1
     if not restarts:
-        assert ticks - len(times) == stored.last_value("pudim.agent.ticks.missed"), "a tick is missing"
+        missed = stored.last_value("pudim.agent.ticks.missed")
+        assert ticks - len(times) == missed, f"{len(times)} of {ticks} ticks, {missed} were missed"
     assert {time % INTERVAL_MS for time in times} == {0}
     for last_seq, lost in stored.ledger().values():
         assert last_seq > 0
         assert lost == 0
     batches = sum(last_seq for last_seq, _ in stored.ledger().values())
-    assert batches == len(times), f"{batches} batches and {len(times)} frames"
+    assert batches == len(times) + others, f"{batches} batches and {len(times)} frames"

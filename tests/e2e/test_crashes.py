@@ -1,15 +1,22 @@
 """Processes are killed and cables cut; what the agent sampled is in the database exactly once all the same."""
 
 import asyncio
+import json
 import os
+import signal
 import time
+import urllib.error
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from pudim_collector.series.blocks import Block, unpack_rollup_block
 from tests.e2e.crash_site import FastAgent, Stored, every_tick_once, wait_for
 from tests.running import RunningPudim
+from tests.small_disk import NOT_HERE, small_disk
 
 pytestmark = pytest.mark.processes
 AWAY_SECONDS = 6.0
@@ -167,3 +174,122 @@ async def test_batches_are_lost_on_their_way(pudim: RunningPudim, tmp_path: Path
         await asyncio.to_thread(agent.stop)
         await proxy.stop()
     every_tick_once(stored)
+
+
+def closed_hours() -> tuple[int, int]:
+    """The first and the end of three hours that are over, so that the upkeep makes blocks of them; in seconds."""
+    over = (int(time.time()) - 360) // 3600 * 3600
+    return over - 3 * 3600, over
+
+
+def upkeep_is_done(stored: Stored, end: int) -> bool:
+    """Whether no frame of hours before `end` is a row any more, and nothing of them waits to be rolled up."""
+    (left,) = stored.rows(
+        "SELECT (SELECT count(*) FROM frames JOIN sources USING (source_id)"
+        "     WHERE server_id = %(server)s AND time < to_timestamp(%(end)s::float8)),"
+        " (SELECT count(*) FROM unrolled JOIN sources USING (source_id)"
+        "     WHERE server_id = %(server)s AND hour < %(end)s::float8 / 3600)",
+        end=str(end),
+    )
+    return left == (0, 0)
+
+
+def minutes(stored: Stored) -> dict[int, list[float]]:
+    """The beginning of each minute of the past: how many, lowest, highest and sum of its values."""
+    found = {}
+    for block in stored.rows(
+        "SELECT block.rows, block.times, block.offsets, block.body FROM minute_blocks AS block"
+        " JOIN sources USING (source_id) WHERE server_id = %(server)s AND sources.name = 'past'"
+    ):
+        times, rollup = unpack_rollup_block(Block(*block))  # type: ignore[arg-type]
+        parts = np.stack([rollup.count, rollup.low, rollup.high, rollup.total])
+        for row, time_ms in enumerate(times.tolist()):
+            assert time_ms not in found
+            found[time_ms] = parts[:, row, 0].tolist()
+    return found
+
+
+def test_the_collector_is_killed_while_it_rolls_up_and_compacts(pudim: RunningPudim, tmp_path: Path) -> None:
+    """An agent comes back with hours in its spool, and each start finds more of them to move."""
+    agent = FastAgent(pudim, tmp_path / "historian").enrol()
+    start, end = closed_hours()
+    past = {second * 1000: float(second % 97) for second in range(start, end, 4)}
+    agent.remember(past)
+    stored = Stored(pudim.data_dir, agent.server_id)
+    agent.start()
+    try:
+        for _ in range(4):
+            time.sleep(0.2 + os.urandom(1)[0] / 200)
+            pudim.kill()
+            pudim.start()
+        wait_for(lambda: len(stored.times("past")) >= len(past) and drained(agent, stored))
+        pudim.kill()
+        pudim.start()
+        wait_for(lambda: upkeep_is_done(stored, end))
+    finally:
+        agent.stop()
+    assert stored.frames("past") == [(time_ms, (value,)) for time_ms, value in past.items()]
+    every_tick_once(stored, others=len(past))
+    by_minute: dict[int, list[float]] = {}
+    for time_ms, value in past.items():
+        by_minute.setdefault(time_ms // 60_000 * 60_000, []).append(value)
+    assert minutes(stored) == {
+        minute: [len(values), min(values), max(values), sum(values)] for minute, values in by_minute.items()
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
+def test_the_database_is_killed_beneath_the_collector(
+    pudim: RunningPudim, tmp_path: Path, number: signal.Signals
+) -> None:
+    with FastAgent(pudim, tmp_path / f"uprooted-{number}") as agent:
+        stored = Stored(pudim.data_dir, agent.server_id)
+        wait_for(lambda: stored.count() > 20)
+        pid_file = pudim.data_dir / "postgres" / "data" / "postmaster.pid"
+        for _ in range(2):
+            before = pid_file.read_text().splitlines()[0]
+            os.kill(int(before), number)
+            wait_for(lambda before=before: restarted(pid_file, before))
+            wait_for(lambda: drained(agent, stored))
+    every_tick_once(stored)
+    counted = [
+        line for line in pudim.metrics().splitlines() if line.startswith("pudim_database_restarts_total")
+    ]
+    assert float(counted[0].split()[-1]) >= 2
+    wait_for(lambda: readiness(pudim)["status"] == "ready")
+
+
+def restarted(pid_file: Path, before: str) -> bool:
+    with suppress(OSError):
+        lines = pid_file.read_text().splitlines()
+        return len(lines) > 7 and lines[0] != before and lines[7].strip() == "ready"
+    return False
+
+
+def readiness(pudim: RunningPudim) -> Any:
+    """What /readyz says, also with a status of 503."""
+    try:
+        return pudim.call("/readyz")
+    except urllib.error.HTTPError as answer:
+        return json.loads(answer.read())
+
+
+def test_the_disk_of_the_database_is_full_for_a_while(tmp_path: Path) -> None:
+    with small_disk(256 << 20) as disk:
+        if disk is None:
+            pytest.skip(NOT_HERE)
+        with RunningPudim(disk.folder / "data") as pudim:
+            agent = FastAgent(pudim, tmp_path / "patient")
+            with agent:
+                stored = Stored(pudim.data_dir, agent.server_id)
+                wait_for(lambda: stored.count() > 20)
+                disk.fill()
+                wait_for(lambda: "store_unavailable" in agent.log)
+                assert "refused (store_unavailable): the database's disk is full" in agent.log
+                checks = readiness(pudim)["checks"]
+                assert set(checks.values()) - {"well"}, checks
+                time.sleep(2)
+                disk.free()
+                wait_for(lambda: drained(agent, stored))
+                wait_for(lambda: readiness(pudim)["status"] == "ready")
+            every_tick_once(stored)

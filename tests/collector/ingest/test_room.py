@@ -5,16 +5,14 @@ import errno
 import logging
 import os
 import signal
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
 import websockets
+from psycopg.sql import SQL, Identifier
 
 from pudim.wire.batches import Block, block
 from pudim.wire.messages import Ack, Refuse
@@ -26,61 +24,38 @@ from pudim_collector.infra.supervised import Backoff, Supervisor
 from pudim_collector.ingest import counters
 from pudim_collector.ingest.storing import Cause, Storing, cause_of
 from pudim_collector.kernel.clock import SystemClock
+from pudim_collector.series.backends import FRAMES, Piece
 from pudim_collector.series.statements import fetch
 from tests.collector.ingest.agent import HOST, START, LedAgent
 from tests.collector.ingest.conftest import Link
 from tests.collector.ingest.test_writer import last_word, stalled, stored_times, ticks
+from tests.small_disk import NOT_HERE, SmallDisk, small_disk
 
 pytestmark = pytest.mark.processes
 PATIENCE = 60.0
 DISK_BYTES = 192 << 20
-FRAMES = 3_000
+MANY = 3_000
 """Of one batch: more than the pages that a table has free."""
 
 
-class SmallDisk:
-    """A file system of its own, which a test can fill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ballast = folder / "ballast"
-
-    def fill(self) -> None:
-        with self._ballast.open("wb", buffering=0) as file, suppress(OSError):
-            for piece in (bytes(1 << 20), bytes(1 << 12)):
-                with suppress(OSError):
-                    while file.write(piece):
-                        continue
-        assert os.statvfs(self.folder).f_bavail == 0
-
-    def free(self) -> None:
-        self._ballast.unlink(missing_ok=True)
-
-
 @pytest.fixture(scope="module")
-def disk() -> Iterator[SmallDisk | Path]:
-    """A small one where this user may mount; a plain folder elsewhere."""
-    with tempfile.TemporaryDirectory(prefix="pudim-test-") as folder:
-        argv = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0755", "tmpfs", folder]
-        mounted = os.geteuid() == 0 and subprocess.run(argv, check=False, capture_output=True).returncode == 0
-        try:
-            yield SmallDisk(Path(folder)) if mounted else Path(folder)
-        finally:
-            if mounted:
-                subprocess.run(["umount", "--lazy", folder], check=True)
+def disk() -> Iterator[SmallDisk | None]:
+    with small_disk(DISK_BYTES) as disk:
+        yield disk
 
 
 @pytest.fixture
-def small_disk(disk: SmallDisk | Path) -> Iterator[SmallDisk]:
-    if isinstance(disk, Path):
-        pytest.skip("no disk can be filled: mounting a small one needs root")
+def full_disk(disk: SmallDisk | None) -> Iterator[SmallDisk]:
+    """One that may be filled."""
+    if disk is None:
+        pytest.skip(NOT_HERE)
     yield disk
     disk.free()
 
 
 @pytest.fixture(scope="module")
-def server(disk: SmallDisk | Path) -> Iterator[EmbeddedPostgres]:
-    folder = disk if isinstance(disk, Path) else disk.folder
+def server(disk: SmallDisk | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    folder = disk.folder if disk else tmp_path_factory.mktemp("room")
     with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
         yield server
 
@@ -113,16 +88,9 @@ def quiet() -> Iterator[None]:
 
 def many(number: int) -> list[Block]:
     """Frames of a second each."""
-    first = START + number * FRAMES * 1_000 - 3 * 86_400_000
-    return [
-        block(HOST.hash, [first + 1_000 * n], [(float(n), float(number))]) for n in range(FRAMES // 10)
-    ] + [
-        block(
-            HOST.hash,
-            [first + 1_000 * n for n in range(FRAMES // 10, FRAMES)],
-            [(float(n), float(number)) for n in range(FRAMES // 10, FRAMES)],
-        )
-    ]
+    first = START + number * MANY * 1_000 - 3 * 86_400_000
+    times = [first + 1_000 * n for n in range(MANY)]
+    return [block(HOST.hash, times, [(float(n), float(number)) for n in range(MANY)])]
 
 
 def postmaster(server: EmbeddedPostgres) -> int:
@@ -164,13 +132,13 @@ def failures(cause: Cause) -> float:
 
 
 async def test_a_full_disk_is_named_and_nothing_is_acknowledged_until_there_is_space(
-    link: Link, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+    link: Link, full_disk: SmallDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     agent = link.enrol()
     async with agent:
         await agent.batch(1, many(1))
         await agent.acked(1)
-    small_disk.fill()
+    full_disk.fill()
     counted = failures(Cause.DISK_FULL)
     for _ in range(5):
         async with agent:
@@ -181,21 +149,21 @@ async def test_a_full_disk_is_named_and_nothing_is_acknowledged_until_there_is_s
     assert link.writer.storing.failing == "the database's disk is full"
     assert failures(Cause.DISK_FULL) >= counted + 5
     assert len([line for line in caplog.messages if "frames are not stored" in line]) == 1
-    small_disk.free()
+    full_disk.free()
     async with agent:
         await agent.batch(2, many(2))
         await agent.acked(2)
     assert link.writer.storing.failing is None
     times = await stored_times(link)
-    assert len(times) == len(set(times)) == 2 * FRAMES
+    assert len(times) == len(set(times)) == 2 * MANY
 
 
 async def test_a_collector_that_nobody_reaches_finds_out_that_there_is_space_again(
-    link: Link, small_disk: SmallDisk
+    link: Link, full_disk: SmallDisk
 ) -> None:
     """Its balancer may send it no agent before it says that it is well."""
     link.writer._probe_seconds = 0.05
-    small_disk.fill()
+    full_disk.fill()
     agent = link.enrol()
     with suppress(websockets.ConnectionClosed):
         async with agent:
@@ -203,16 +171,16 @@ async def test_a_collector_that_nobody_reaches_finds_out_that_there_is_space_aga
             assert (await last_word(agent)).detail == "the database's disk is full"
     await asyncio.sleep(0.5)
     assert link.writer.storing.failing == "the database's disk is full"
-    small_disk.free()
+    full_disk.free()
     await until_well(link)
 
 
 async def test_a_server_that_panics_for_want_of_space_comes_back_with_what_was_acknowledged(
-    link: Link, small_disk: SmallDisk, server: EmbeddedPostgres, watchdog: Watchdog, fresh_database: str
+    link: Link, full_disk: SmallDisk, server: EmbeddedPostgres, watchdog: Watchdog, fresh_database: str
 ) -> None:
     agent = link.enrol()
     await persisting(agent, {1: many(1)})
-    small_disk.fill()
+    full_disk.fill()
     await write_ahead_until_it_fails(fresh_database)
     sending = asyncio.create_task(persisting(agent, {2: many(2), 3: many(3)}))
     async with asyncio.timeout(PATIENCE):
@@ -222,12 +190,12 @@ async def test_a_server_that_panics_for_want_of_space_comes_back_with_what_was_a
     assert not sending.done()
     if watchdog.wrong() is not None:
         assert "no space is left" in str(watchdog.wrong())
-    small_disk.free()
+    full_disk.free()
     await sending
     await until_well(link)
     assert watchdog.wrong() is None
     times = await stored_times(link)
-    assert len(times) == len(set(times)) == 3 * FRAMES
+    assert len(times) == len(set(times)) == 3 * MANY
 
 
 async def write_ahead_until_it_fails(conninfo: str) -> None:
@@ -254,7 +222,7 @@ async def test_a_server_that_ends_in_the_middle_of_commits(
     assert {refusal.code for refusal in refusals} <= {"store_unavailable"}
     async with database.connection() as connection:
         rows = await fetch(connection, "SELECT count(*), count(DISTINCT (source_id, time)) FROM frames")
-        assert rows == [(3 * 8 * FRAMES, 3 * 8 * FRAMES)]
+        assert rows == [(3 * 8 * MANY, 3 * 8 * MANY)]
         assert await fetch(connection, "SELECT last_seq, lost FROM ledger") == [(8, 0)] * 3
 
 
@@ -339,23 +307,28 @@ async def test_a_table_that_somebody_locks(link: Link, fresh_database: str) -> N
 
 
 async def test_a_database_that_became_read_only(link: Link, fresh_database: str) -> None:
-    agent, name = link.enrol(), psycopg.conninfo.conninfo_to_dict(fresh_database)["dbname"]
+    agent = link.enrol()
+    name = Identifier(str(psycopg.conninfo.conninfo_to_dict(fresh_database)["dbname"]))
     async with agent, database.connection() as connection:
         await agent.batch(1)
         await agent.acked(1)
-        await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')  # type: ignore[arg-type]
+        await connection.execute(SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
         await link.writer._lane.close()
         await agent.batch(2)
         assert (await last_word(agent)).detail == "the database is read-only"
-        await connection.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')  # type: ignore[arg-type]
+        await connection.execute(SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
     await persisting(agent, {2: []})
     assert await stored_times(link) == ticks(1, 2)
 
 
-def day_of(seq: int) -> datetime:
-    return datetime.fromtimestamp(ticks(seq)[0] / 1000, UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
+async def piece_of(link: Link, time_ms: float) -> Piece:
+    """The partition of frames that holds a moment."""
+    assert link.store.backend is not None
+    async with database.connection() as connection:
+        pieces = await link.store.backend.pieces(connection)
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    (found,) = [one for one in pieces if one.table is FRAMES and one.start <= moment < one.end]
+    return found
 
 
 @pytest.fixture
@@ -370,8 +343,9 @@ async def test_a_partition_that_somebody_dropped_is_made_again(partitioned: Link
     async with agent:
         await agent.batch(1)
         await agent.acked(1)
+        piece = await piece_of(partitioned, ticks(1)[0])
         async with database.connection() as connection:
-            await connection.execute(f"DROP TABLE frames_{day_of(1):%Y%m%d}")  # type: ignore[arg-type]
+            await connection.execute(SQL("DROP TABLE {}").format(Identifier(piece.name)))
         await agent.batch(2)
         await agent.acked(2)
     assert await stored_times(partitioned) == ticks(2)
@@ -380,16 +354,12 @@ async def test_a_partition_that_somebody_dropped_is_made_again(partitioned: Link
 async def test_no_room_for_frames_of_one_day_holds_up_nobody_else(partitioned: Link) -> None:
     """Where a person has put something else in the partition's place, which goes on until it is taken away."""
     shut_out, other = partitioned.enrol(), partitioned.enrol()
-    day = day_of(1) - timedelta(days=2)
-    old = [
-        block(HOST.hash, [int(day.timestamp() * 1000) + 43_200_000], [(1.0, 2.0)]),
-    ]
+    piece = await piece_of(partitioned, ticks(1)[0] - 2 * 86_400_000)
+    old = [block(HOST.hash, [int(piece.end.timestamp() * 1000) - 1_000], [(1.0, 2.0)])]
+    in_the_way = SQL("CREATE TABLE in_the_way PARTITION OF frames FOR VALUES FROM ({}) TO ({})")
     async with database.connection() as connection:
-        await connection.execute(f"DROP TABLE frames_{day:%Y%m%d}")  # type: ignore[arg-type]
-        await connection.execute(
-            "CREATE TABLE in_the_way PARTITION OF frames"
-            f" FOR VALUES FROM ('{day.isoformat()}') TO ('{(day + timedelta(hours=1)).isoformat()}')"  # type: ignore[arg-type]
-        )
+        await connection.execute(SQL("DROP TABLE {}").format(Identifier(piece.name)))
+        await connection.execute(in_the_way.format(piece.start, piece.start + timedelta(hours=1)))
     async with shut_out, other:
         await shut_out.batch(1, old)
         await other.batch(1)
