@@ -26,12 +26,14 @@ from pudim_collector.series import limits as reading
 from pudim_collector.series.answering import BadQuestion
 from pudim_collector.series.selecting import LONGEST_PATTERN, BadMatcher
 from tests.architecture.codebase import ROOT
+from tests.architecture.command_tables import commands
 
 PAGES = (
     "docs/reference/wire.md",
     "docs/reference/metrics.md",
     "docs/reference/push.md",
     "docs/reference/query.md",
+    "docs/reference/commands.md",
 )
 QUERY_REFUSALS = (
     BadTime,
@@ -198,6 +200,7 @@ _RENDER: dict[str, Callable[[], str]] = {
     "query": _query,
     "query_limits": _query_limits,
     "query_refusals": _query_refusals,
+    "commands": commands,
 }
 
 
