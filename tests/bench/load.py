@@ -129,6 +129,8 @@ class SimulatedAgent(asyncio.Protocol):
         del self.buffer[: head + size]
         if opcode == 8:
             raise ConnectionError(f"refused: {payload[2:]!r}")
+        if opcode == 9:  # a ping that nobody answers ends the connection
+            self.transport.write(bytes([0x8A, 0x80 | len(payload)]) + bytes(4) + payload)
         return payload if opcode == 2 else self._next()
 
     def _heard(self, message: bytes) -> None:

@@ -71,6 +71,9 @@ class Generator:
         return found
 
     def end(self) -> None:
+        """Before it is done by itself, which it must not be: whoever asked meant it to go on."""
+        if self._process.poll() is not None:
+            raise SystemExit("the generator ended early")
         self._process.terminate()
         self._process.wait(30)
 
@@ -311,7 +314,8 @@ def main() -> None:
         return
     print(f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}")
     for name, figure in figures.items():
-        print(f"{name:44} {figure:>16,}" if isinstance(figure, int | float) else f"{name:44} {figure:>16}")
+        told = f"{figure:,}" if isinstance(figure, int | float) else str(figure)
+        print(f"{name:44} {told:>16}")
 
 
 if __name__ == "__main__":
