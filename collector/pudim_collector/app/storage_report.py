@@ -14,6 +14,8 @@ from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import SystemClock
 from pudim_collector.series.store import Store
 
+_SOON = 0.5
+"""Of a day: who is that near to his limit stays where he is."""
 _HEAD = ("", "held", "samples", "bytes each", "reaches back", "kept for", "grows by", "at this rate")
 
 
@@ -61,7 +63,10 @@ def _ahead(tier: TierView) -> str:
         return "unknown"
     if tier.forecast.bound is Bound.BYTES:
         return f"reaches {say_days(tier.forecast.days)} back"
-    return f"{say_bytes(tier.forecast.bytes)} in {say_days(tier.forecast.in_days)}"
+    size = say_bytes(tier.forecast.bytes)
+    return (
+        f"{size} in {say_days(tier.forecast.in_days)}" if tier.forecast.in_days >= _SOON else f"about {size}"
+    )
 
 
 def _rest(view: StorageView) -> list[str]:

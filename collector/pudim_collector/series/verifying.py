@@ -39,7 +39,7 @@ from pudim_collector.series.statements import run
 from pudim_collector.series.upkeep import HOUR_SPAN, hour_place
 
 T = TypeVar("T")
-_PAGE = 48
+_PAGE = 16
 """Units read at once; each has some megabytes of values at most."""
 _SESSION = SessionSettings("pudim verify", timedelta(0))
 _SPAN_MS = int(HOUR_SPAN.total_seconds()) * 1000

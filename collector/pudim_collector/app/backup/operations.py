@@ -161,7 +161,8 @@ def _write_private(path: Path, secret: bytes) -> None:
 async def _scratch(data_dir: Path) -> AsyncIterator[Path]:
     """A folder on the same disk in which a database is made before it gets its name; gone afterwards."""
     scratch = data_dir / f"restoring-{random.token_hex(4)}"
-    await asyncio.to_thread(scratch.mkdir, 0o700, parents=True)
+    for folder in (data_dir, scratch):
+        await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     try:
         yield scratch
     finally:
