@@ -15,6 +15,9 @@ _UNSAID_INTERVAL = 10_000
 """Of boots that began before their interval was kept."""
 
 
+_HOUR = 3_600_000
+
+
 class BootSpan(NamedTuple):
     """A boot's oldest and newest stored frame, and how often its agent samples; milliseconds, as all times here."""
 
@@ -34,7 +37,7 @@ class ArrivalSpan(NamedTuple):
 
 
 class RunSpan(NamedTuple):
-    """A collector took frames in from `start` to `end`."""
+    """From `start` until before `end`, as when a collector took frames in."""
 
     start: int
     end: int
@@ -72,6 +75,16 @@ class Attendance:
         """When collectors ran, in order of their start; runs may overlap."""
         async with self._database.connection() as connection:
             return [RunSpan(*row) for row in await run(connection, "collector_runs", since)]
+
+    async def waiting(self, before: datetime) -> dict[UUID, list[RunSpan]]:
+        """Hours of servers before then whose frames are stored and not rolled up yet."""
+        hour = (before - EPOCH) // timedelta(hours=1)
+        async with self._database.connection() as connection:
+            rows = await run(connection, "waiting_hours", hour)
+        found: dict[UUID, list[RunSpan]] = {}
+        for server_id, number in rows:
+            found.setdefault(server_id, []).append(RunSpan(number * _HOUR, (number + 1) * _HOUR))
+        return found
 
     async def forget(self, before: datetime) -> None:
         async with self._database.connection() as connection:

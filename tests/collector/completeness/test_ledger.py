@@ -15,7 +15,7 @@ from pudim.wire.messages import Ack
 from pudim_collector.features.completeness.rules import MINUTE
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
-from pudim_collector.series.statements import fetch
+from pudim_collector.series.statements import fetch, run
 from tests.collector.app.site import PAGE, Site
 from tests.collector.ingest.agent import LedAgent, now_ms
 
@@ -192,12 +192,18 @@ async def test_days_are_judged_again_when_their_frames_come(site: Site, clock: M
     rest = [life.block(range(at, min(at + HOUR, until), TICK)) for at in range(start + MINUTE, until, HOUR)]
     await live(site, agent, rest, first=2)
     clock.advance(timedelta(minutes=2))
+    async with database.connection() as connection:
+        await run(connection, "digest_dirt", 1000)
+    await ledger.refresh()
+    yesterday = await day_of(site, agent, first + timedelta(days=1))
+    assert yesterday["state"] == "no_contact", "what is not rolled up yet is not judged"
+    clock.advance(timedelta(minutes=30))
     await site.runtime.upkeep.run_once()
     await ledger.refresh()
     days = [await day_of(site, agent, first + timedelta(days=n)) for n in range(3)]
-    assert [day["state"] for day in days] == ["late"] * 3
-    assert [day["percent"] for day in days] == [100.0] * 3
-    assert {gap["reason"] for day in days for gap in day["gaps"]} == {"network"}
+    assert [day["state"] for day in days] == ["late", "late", "no_contact"], "it is silent again"
+    assert [day["percent"] for day in days[:2]] == [100.0] * 2
+    assert {gap["reason"] for day in days[:2] for gap in day["gaps"]} == {"network"}
     assert days[1]["late"] == days[1]["expected"] == 8640
 
 

@@ -45,6 +45,8 @@ _CHUNK = 48
 """Days judged at once; each takes some milliseconds."""
 _PATIENCE = 20.0
 _HOUR = 3_600_000
+_ROLLING = timedelta(hours=1)
+"""The hours before the last one are rolled up already, unless there is a backlog."""
 _NOTHING = Completeness(0, 0, 0, [])
 
 
@@ -193,6 +195,7 @@ class DayLedger:
         """The newest days first."""
         oldest = (now - REMEMBERED).date()
         computed = await queries.judged_since(oldest)
+        waiting = await self.attendance.waiting(now - _ROLLING)
         tasks = []
         for server in await self.servers.enrolments():
             days = self._expected_days(server, facts)
@@ -200,6 +203,8 @@ class DayLedger:
             for day in _days(max(days[0], oldest), min(days[1], now.date())):
                 at = computed.get((server.id, day))
                 task = _Task(server, day)
+                if any(task.span.common(Span(*hour)) for hour in waiting.get(server.id, ())):
+                    continue  # it stays due until what has come is rolled up
                 if due(task.span, None if at is None else _milliseconds(at), events):
                     tasks.append(task)
         return sorted(tasks, key=lambda task: (task.day, task.server.id), reverse=True)
