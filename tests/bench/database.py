@@ -49,8 +49,8 @@ class Storage:
     def raw_bytes_per_sample(self, samples: int) -> float:
         """Of frames that have been made small. Hypertables' chunks are compressed for it here, earlier than usual.
 
-        In partitions the rows that blocks were made of leave space behind, for rows to come; it is given back when the
-        day is over, so it counts in `frames_bytes` only.
+        In partitions the rows that blocks were made of leave space behind; it is given back when their partition is
+        empty, so it counts in `frames_bytes` only.
         """
         if self.backend() == "hypertable":
             self.rows(_COMPRESS)
