@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from pudim_collector.app.health import loop_failures
@@ -49,6 +50,16 @@ async def test_a_loop_that_fails_shows(site: Site) -> None:
         shown = (await client.get("/metrics")).text
     assert 'pudim_loop_failures{loop="failing"} 1.0' in shown
     loop_failures.remove("failing")
+
+
+async def test_what_cannot_be_stored_is_told_until_a_commit_works(site: Site) -> None:
+    site.runtime.writer.storing.failed(psycopg.errors.DiskFull("could not extend file"))
+    async with site.client(token="") as client:
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
+        assert ready.json()["checks"] == {"storing": "the database's disk is full"}
+        await report(await site.enrol(), figures())
+        assert (await client.get("/readyz")).json()["checks"] == {"storing": "well"}
 
 
 async def test_metrics_count_what_agents_sent(site: Site) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,8 +22,10 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("watched") / "postgres"
+def folder() -> Iterator[Path]:
+    # Not in pytest's own folder, which another run as root closes to the account that the server runs under.
+    with tempfile.TemporaryDirectory(prefix="pudim-test-") as folder:
+        yield Path(folder) / "postgres"
 
 
 @pytest.fixture
@@ -107,6 +110,15 @@ async def test_it_says_why_there_is_no_starting_and_goes_on_trying(server: Embed
         assert "FATAL" in (watchdog.wrong() or "")
         assert "configuration file" in (watchdog.wrong() or "")
         settings.write_text(right)
+        await back(server, watchdog)
+
+
+async def test_a_folder_that_was_closed_to_its_account_is_opened_again(server: EmbeddedPostgres) -> None:
+    closed = server.folder.parent
+    async with watched(server) as watchdog:
+        closed.chmod(0o700)
+        os.kill(postmaster(server), signal.SIGKILL)
+        await noticed(watchdog)
         await back(server, watchdog)
 
 

@@ -1,13 +1,14 @@
 """A database that takes nothing: agents hear why and keep what they have, and nothing is lost or stored twice."""
 
 import asyncio
-import errno
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -22,7 +23,7 @@ from pudim_collector.infra.database.lane import Lane
 from pudim_collector.infra.database.watchdog import Watchdog
 from pudim_collector.infra.supervised import Backoff, Supervisor
 from pudim_collector.ingest import counters
-from pudim_collector.ingest.storing import Cause, Storing, cause_of
+from pudim_collector.ingest.storing import Cause
 from pudim_collector.kernel.clock import SystemClock
 from pudim_collector.series.backends import FRAMES, Piece
 from pudim_collector.series.statements import fetch
@@ -54,10 +55,11 @@ def full_disk(disk: SmallDisk | None) -> Iterator[SmallDisk]:
 
 
 @pytest.fixture(scope="module")
-def server(disk: SmallDisk | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    folder = disk.folder if disk else tmp_path_factory.mktemp("room")
-    with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
-        yield server
+def server(disk: SmallDisk | None) -> Iterator[EmbeddedPostgres]:
+    with tempfile.TemporaryDirectory(prefix="pudim-test-") as elsewhere:
+        folder = disk.folder if disk else Path(elsewhere)
+        with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
+            yield server
 
 
 @pytest.fixture(scope="module")
@@ -410,43 +412,3 @@ async def met(other: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
             if cursor.rowcount:
                 return
             await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    ("error", "cause"),
-    [
-        (psycopg.errors.DiskFull("could not extend file"), Cause.DISK_FULL),
-        (psycopg.OperationalError("FATAL:  could not write file: No space left on device"), Cause.DISK_FULL),
-        (
-            psycopg.OperationalError("connection failed: FATAL:  the database system is starting up"),
-            Cause.STARTING,
-        ),
-        (psycopg.OperationalError("FATAL:  the database system is in recovery mode"), Cause.STARTING),
-        (psycopg.errors.AdminShutdown("terminating connection"), Cause.SHUTTING_DOWN),
-        (psycopg.OperationalError("FATAL:  sorry, too many clients already"), Cause.CONNECTIONS),
-        (psycopg.OperationalError("FATAL:  remaining connection slots are reserved"), Cause.CONNECTIONS),
-        (psycopg.OperationalError("consuming input failed: server closed the connection"), Cause.UNREACHABLE),
-        (OSError(errno.ECONNREFUSED, "refused"), Cause.UNREACHABLE),
-        (psycopg.errors.ReadOnlySqlTransaction("cannot execute COPY FROM"), Cause.READ_ONLY),
-        (psycopg.errors.CheckViolation('no partition of relation "frames" found for row'), Cause.NO_ROOM),
-        (psycopg.errors.CheckViolation('new row violates check constraint "short"'), Cause.REFUSED),
-        (psycopg.errors.NumericValueOutOfRange("out of range"), Cause.REFUSED),
-        (psycopg.errors.UndefinedTable("no such table"), Cause.OTHER),
-        (ValueError("a fault of ours"), Cause.OTHER),
-    ],
-)
-def test_a_cause_is_known_by_its_error(error: Exception, cause: Cause) -> None:
-    assert cause_of(error) is cause
-
-
-async def test_the_log_names_no_row_and_a_new_cause_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    storing = Storing()
-    for _ in range(100):
-        storing.failed(
-            psycopg.errors.DiskFull("could not extend file\nCONTEXT:  COPY frames, line 1: secret")
-        )
-    storing.failed(psycopg.OperationalError("connection refused"))
-    storing.worked()
-    assert len(caplog.messages) == 3
-    assert "secret" not in caplog.text
-    assert "after 101 failures" in caplog.messages[2]

@@ -8,6 +8,7 @@ import contextvars
 import math
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -118,8 +119,12 @@ async def test_its_process_is_killed_again_and_again(store: Store, clock: Manual
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path / "postgres", fsync=False) as server:
+def server() -> Iterator[EmbeddedPostgres]:
+    # Not in pytest's own folder, which another run as root closes to the account that the server runs under.
+    with (
+        tempfile.TemporaryDirectory(prefix="pudim-test-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", fsync=False) as server,
+    ):
         yield server
 
 

@@ -139,8 +139,10 @@ class EmbeddedPostgres:
     def restart(self) -> None:
         """Start a server that has ended by itself, on the same socket. Raises EmbeddedDatabaseError, OSError."""
         if not self.running:
-            socket_folder = self._take_over() or self._launch(choose_account(self.folder))
-            self._connectable(socket_folder)
+            account = choose_account(self.folder)
+            if account is not None:  # who may have been shut out meanwhile
+                let_through(account, self.folder, programs())
+            self._connectable(self._take_over() or self._launch(account))
 
     def hurry(self) -> None:
         """Let a start that waits in another thread fail now."""
