@@ -8,6 +8,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -24,7 +25,7 @@ from pudim_collector.app.backup.archive import (
 )
 from pudim_collector.app.backup.loading import NotEmpty
 from pudim_collector.app.backup.operations import back_up, restore
-from pudim_collector.app.backup.taking import NothingToBackUp
+from pudim_collector.app.backup.taking import NothingToBackUp, Snapshot
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.app.settings import Settings
 from pudim_collector.infra.database import database
@@ -246,6 +247,28 @@ async def test_a_backup_beside_ingest_and_upkeep_is_of_one_moment(
     stored = sorted(time // 1000 - start for raw in found.values() for time in raw.frames().times.tolist())
     assert stored == list(range(1, restored.last_seq + 1))
     assert restored.last_seq <= seq
+
+
+async def test_what_is_moved_while_a_backup_is_written_is_in_it(
+    filled: Settings, runtime: Runtime, tmp_path: Path
+) -> None:
+    """Rows become blocks that the snapshot does not show, and the space that they leave is emptied at once."""
+    await database.open(str(filled.database_url), max_size=5)
+    (one,) = await runtime.store.declare(new_id(), [SOURCE])
+    start = int(runtime.clock.now().timestamp()) - 30 * 3600
+    await runtime.store.commit([made(one, list(range(start, start + 500)))], [], "")
+    with psycopg.connect(str(filled.database_url)) as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM frames").fetchone() or (0,)
+    with closing(await asyncio.to_thread(Snapshot, str(filled.database_url))) as snapshot:
+        await runtime.upkeep.run_once()
+        await runtime.upkeep.tidy()
+        manifest = await asyncio.to_thread(
+            lambda: snapshot.write(
+                tmp_path / "moved", tmp_path, [], runtime.clock.now(), report=said, stopped=never
+            )
+        )
+    await database.close()
+    assert {table.name: table.rows for table in manifest.tables}["frames"] == rows
 
 
 @pytest.fixture
