@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.features import PERMISSIONS
-from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.limits import LimitsHeard
+from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
