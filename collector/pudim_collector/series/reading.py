@@ -147,11 +147,13 @@ class Reader:
                     newest[key] = Latest(server_id, series, time, value)
         return list(newest.values())
 
-    async def frames_after(self, server_id: UUID, after: datetime, most: int) -> list[StoredFrame]:
-        """Frames of a server with a time after `after`, oldest first."""
+    async def frames_after(
+        self, server_id: UUID, after: datetime, most: int, *, outside: bool = False
+    ) -> list[StoredFrame]:
+        """Frames of a server's agent with a time after `after`, oldest first; with `outside` those of others."""
 
         async def asked(connection: Connection) -> list[TupleRow]:
-            rows = await run(connection, "frames_after", server_id, after, most)
+            rows = await run(connection, "frames_after", server_id, after, most, outside)
             await self._catalogue.load_layouts(connection, {row[3] for row in rows})
             return rows
 

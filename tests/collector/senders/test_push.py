@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pudim_collector.infra.database import database
 from pudim_collector.series.statements import fetch
-from tests.collector.app.site import Site, figures, report
+from tests.collector.app.site import HOST, Site, figures, report, store
 from tests.collector.ingest.agent import now_ms
 from tests.collector.ingest.outside.made import (
     STALE,
@@ -129,6 +129,31 @@ async def test_a_host_with_an_agent_gets_its_samples_beside_the_agents_own(
         if "pudim.sender" in labels
     ]
     assert others == [("lab", [0.98]), ("lab", [0.99])]
+
+
+async def test_a_live_page_of_an_agents_server_skips_nothing_for_what_others_push(
+    site: Site, pusher: Pusher
+) -> None:
+    """Their clocks run ahead by up to a minute, and a live stream goes on from the newest frame."""
+    agent = await site.enrol("web-1")
+    ahead = export(metric("m", "gauge", gauge(1, now_ms() + 30_000)), host_name="web-1")
+    async with agent, site.events(f"/live/servers/{agent.agent_id}") as events:
+        await store(agent, 1, [figures()], HOST)
+        assert (await events.next()).name == "layout"
+        assert (await events.next()).said["values"][0] == 0.25
+        assert (await pusher.otlp(ahead)).status_code == 200
+        await store(agent, 2, [figures(cpu=0.75)])
+        assert (await events.next()).said["values"][0] == 0.75
+
+
+async def test_a_live_page_of_a_server_from_outside_moves(site: Site, pusher: Pusher) -> None:
+    await pusher.write((UP, [(now_ms() - 1000, 1.0)]))
+    server = (await servers(site))["node/web-1:9100"]
+    async with site.events(f"/live/servers/{server['id']}") as events:
+        await pusher.write((UP, [(now_ms(), 0.0)]))
+        layout = await events.next()
+        assert layout.said["series"][0]["labels"]["pudim.sender"] == "lab"
+        assert (await events.next()).said["values"] == [0.0]
 
 
 async def test_a_dead_agents_server_is_not_brought_to_life_by_others(site: Site, pusher: Pusher) -> None:

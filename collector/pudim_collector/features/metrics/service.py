@@ -15,6 +15,7 @@ from pudim_collector.series.answering import Question, Reading
 from pudim_collector.series.catalogue import Named
 from pudim_collector.series.reading import Latest, Reader, StoredFrame
 from pudim_collector.series.selecting import Selector, parse_matcher
+from pudim_collector.series.shelves import is_from_outside
 
 WATCH = "pudim_watch"
 WATCH_RENEWED_EVERY = 5.0
@@ -72,8 +73,9 @@ class Metrics:
 
         `after` resumes an interrupted watch, without loss or repetition for some minutes. Raises NoSuchServer.
         """
-        await self.servers.one(server_id)
-        seen = await self._beginning(server_id, after)
+        # Only one of them: others' clocks and delays must not make a page skip what the agent sends.
+        outside = (await self.servers.one(server_id)).from_outside
+        seen = await self._beginning(server_id, after, outside=outside)
         renewed = -WATCH_RENEWED_EVERY
         with self.announcements.subscribe(COMMITTED) as committed:
             heard: frozenset[str] = frozenset()
@@ -83,12 +85,12 @@ class Metrics:
                     await self.announcements.announce(WATCH, server_id.hex)
                     renewed = self.clock.monotonic()
                 if due or not heard or _concerns(server_id, heard):
-                    frames = await self._frames_after(server_id, seen)
+                    frames = await self._frames_after(server_id, seen, outside=outside)
                     seen = max((Place(frame.time, frame.source_id) for frame in frames), default=seen)
                     yield frames
                 heard = await committed.heard(WATCH_RENEWED_EVERY)
 
-    async def _beginning(self, server_id: UUID, after: Place | None) -> Place:
+    async def _beginning(self, server_id: UUID, after: Place | None, *, outside: bool) -> Place:
         """Where a watch begins: at `after` if that is recent, else at the newest frame of the last minutes.
 
         The agent's clock may be wrong by seconds, so `now` would be the wrong place.
@@ -98,10 +100,12 @@ class Metrics:
         if after is not None and after.time <= now + _LIVE_BACKLOG:
             return max(after, oldest)
         latest = await self.reader.latest([server_id], oldest.time)
-        return max((Place(one.time, _EVERY_SOURCE) for one in latest), default=oldest)
+        own = (one.time for one in latest if is_from_outside(one.series) == outside)
+        return max((Place(time, _EVERY_SOURCE) for time in own), default=oldest)
 
-    async def _frames_after(self, server_id: UUID, seen: Place) -> list[StoredFrame]:
-        found = await self.reader.frames_after(server_id, seen.time - _INSTANT, _MOST_FRAMES)
+    async def _frames_after(self, server_id: UUID, seen: Place, *, outside: bool) -> list[StoredFrame]:
+        since = seen.time - _INSTANT
+        found = await self.reader.frames_after(server_id, since, _MOST_FRAMES, outside=outside)
         return [frame for frame in found if (frame.time, frame.source_id) > seen]
 
 

@@ -87,6 +87,10 @@ class ServerView:
     disk: float | None = None
     tags: Sequence[str] = ()
 
+    @property
+    def from_outside(self) -> bool:
+        return self.kind is ServerKind.OUTSIDE
+
 
 @dataclass(frozen=True)
 class Enrolment:
