@@ -158,15 +158,15 @@ class Stored:
         """Milliseconds of every frame, in order, repeated if it is there more than once."""
         return [time_ms for time_ms, _ in self.frames(name)]
 
-    def last_value(self, metric: str) -> float:
-        """Of the newest frame of the host."""
+    def position(self, metric: str) -> int:
+        """Where a metric stands in a frame of the host."""
         ((position,),) = self.rows(
             "SELECT DISTINCT one.position FROM sources JOIN layouts USING (layout_id)"
             " CROSS JOIN LATERAL jsonb_array_elements(layouts.series) WITH ORDINALITY AS one (series, position)"
             " WHERE server_id = %(server)s AND sources.name = 'host' AND one.series ->> 0 = %(metric)s",
             metric=metric,
         )
-        return self.frames("host")[-1][1][int(str(position)) - 1]
+        return int(str(position)) - 1
 
     def ledger(self) -> dict[bytes, tuple[int, int]]:
         """Boot -> (last sequence number, lost batches)."""
@@ -174,14 +174,14 @@ class Stored:
         return {bytes(row[0]): (int(str(row[1])), int(str(row[2]))) for row in found}  # type: ignore[arg-type]
 
 
-def settled_times(stored: Stored) -> list[int]:
+def settled_frames(stored: Stored) -> Rows:
     """Once the agent has ended, what it had sent last may still be on its way to the disk."""
-    times = stored.times()
+    frames = stored.frames("host")
     while True:
-        time.sleep(0.5)
-        before, times = times, stored.times()
-        if before == times:
-            return times
+        time.sleep(1)
+        before, frames = frames, stored.frames("host")
+        if len(before) == len(frames):
+            return frames
 
 
 def every_tick_once(stored: Stored, *, restarts: int = 0, others: int = 0) -> None:
@@ -190,11 +190,12 @@ def every_tick_once(stored: Stored, *, restarts: int = 0, others: int = 0) -> No
     The agent itself counts the ticks that it could not take in time (a busy machine), in each frame; a restart
     of the agent begins a new count and may fall between two ticks. `others` are batches without a frame of the host.
     """
-    times = settled_times(stored)
+    frames = settled_frames(stored)
+    times = [time_ms for time_ms, _ in frames]
     assert len(times) == len(set(times)), "a tick is stored twice"
     ticks = (times[-1] - times[0]) // INTERVAL_MS + 1
     if not restarts:
-        missed = stored.last_value("pudim.agent.ticks.missed")
+        missed = frames[-1][1][stored.position("pudim.agent.ticks.missed")]
         assert ticks - len(times) == missed, f"{len(times)} of {ticks} ticks, {missed} were missed"
     assert {time % INTERVAL_MS for time in times} == {0}
     for last_seq, lost in stored.ledger().values():

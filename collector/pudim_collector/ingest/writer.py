@@ -296,7 +296,7 @@ def _steps(batches: Iterable[Waiting]) -> list[Step]:
         if before and before[-1].seq != batch.after:
             raise LedgerConflict(frozenset([batch.boot.ledger_id]))
         before.append(batch)
-    # In one order everywhere, so that two collectors cannot lock each other out.
+    # In one order, so that two collectors hardly ever lock each other out; PostgreSQL chooses the last word on that.
     return [_step(ledger_id, by_boot[ledger_id]) for ledger_id in sorted(by_boot)]
 
 
