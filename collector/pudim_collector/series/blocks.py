@@ -18,6 +18,8 @@ from pcodec import ChunkConfig, DeltaSpec, standalone
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
 Rows: TypeAlias = "slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]"
+UNREADABLE = (RuntimeError, ValueError, TypeError, IndexError, KeyError)
+"""What reading damaged bytes raises. Most damage is found by PostgreSQL's checksums of pages before."""
 _STATISTICS = 4
 _FRAMES = ChunkConfig()
 # Trying differences as well takes three times as long and saves 3 % where minima meet maxima.

@@ -46,10 +46,14 @@ class Named(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the store says of itself: until when it is rolled up, since when each tier is kept."""
+    """What the store says of itself: until when it is rolled up, since when each tier is kept.
+
+    From the hour `unrolled` on, counted from the epoch, some source's hour is not done.
+    """
 
     rolled_until: datetime | None
     raw_since: datetime | None
+    unrolled: int | None
     days: Mapping[str, int]
 
 
@@ -79,7 +83,7 @@ class Catalogue:
         while True:
             until, forgotten = self.complete_until, self._forgotten
             rows = await run(connection, "catalogue", until)
-            fresh = [Known(*row[4:8]) for row in rows if row[4] is not None]
+            fresh = [Known(*row[5:9]) for row in rows if row[5] is not None]
             await self.load_layouts(connection, {one.layout_id for one in fresh})
             if forgotten == self._forgotten == rows[0][3] and until <= self.complete_until:
                 break
@@ -90,9 +94,9 @@ class Catalogue:
         for one in fresh:
             if one.source_id not in self._sources:
                 self._add(one)
-        self.complete_until = max((row[4] for row in rows if row[8]), default=self.complete_until)
-        rolled_until, raw_since, days = rows[0][:3]
-        return State(rolled_until, raw_since, msgspec.json.decode(days, type=dict[str, int]))
+        self.complete_until = max((row[5] for row in rows if row[9]), default=self.complete_until)
+        rolled_until, raw_since, days, _, unrolled = rows[0][:5]
+        return State(rolled_until, raw_since, unrolled, msgspec.json.decode(days, type=dict[str, int]))
 
     async def load_layouts(self, connection: Connection, layout_ids: Iterable[int]) -> None:
         missing = [layout_id for layout_id in layout_ids if layout_id not in self._layouts]

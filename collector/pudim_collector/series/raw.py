@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -12,10 +13,11 @@ from psycopg import AsyncRawCursor
 from pudim_collector.infra.database import Connection
 from pudim_collector.series.backends import FRAME_BLOCKS
 from pudim_collector.series.block_rows import Place, stored_blocks
-from pudim_collector.series.blocks import Floats, Times, unpack_frame_block
+from pudim_collector.series.blocks import UNREADABLE, Floats, Times, unpack_frame_block
 from pudim_collector.series.rollups import Frames, merged
 from pudim_collector.series.statements import run, statement, timed
 
+log = logging.getLogger(__name__)
 _POSTGRES_EPOCH_MS = 946_684_800_000
 _DIMENSION = 8
 """Bytes of a dimension in an array's binary form; before them stand 12, before each element 4 with its size."""
@@ -50,11 +52,23 @@ class Raw(NamedTuple):
 
 
 async def raw_of(connection: Connection, units: Sequence[Unit]) -> dict[Unit, Raw]:
-    """The raw frames of those units that have any. Needs one snapshot for all: REPEATABLE READ."""
+    """The raw frames of those units that have any. Needs one snapshot for all: REPEATABLE READ.
+
+    Units whose block is damaged are left out: what was made of it while it was whole is better than a part.
+    """
     rows = await rows_of(connection, units)
     packed = await stored_blocks(connection, FRAME_BLOCKS, [unit.place for unit in units])
-    blocks = {unit: unpack_frame_block(packed[unit.place]) for unit in units if unit.place in packed}
-    return {unit: Raw(rows.get(unit), blocks.get(unit)) for unit in units if unit in rows or unit in blocks}
+    found = {}
+    for unit in units:
+        block = packed.get(unit.place)
+        try:
+            unpacked = None if block is None else unpack_frame_block(block)
+        except UNREADABLE as damage:
+            log.error("the raw block of source %d at %s is damaged: %s", *unit.place, damage)  # noqa: TRY400
+            continue
+        if unit in rows or unpacked is not None:
+            found[unit] = Raw(rows.get(unit), unpacked)
+    return found
 
 
 async def remove_rows(connection: Connection, units: Sequence[Unit]) -> None:

@@ -18,6 +18,7 @@ from pudim_collector.series.answering import Question, Reading, answered, chosen
 from pudim_collector.series.catalogue import Catalogue, Key, Named, Place, State
 from pudim_collector.series.fetching import Rows, Run, fetched, runs_of, unpacked
 from pudim_collector.series.limits import check_ranked, check_touched, estimated_rows
+from pudim_collector.series.rollups import HOUR
 from pudim_collector.series.selecting import Selector
 from pudim_collector.series.shelves import is_from_outside
 from pudim_collector.series.statements import run
@@ -167,7 +168,9 @@ class Reader:
         raw, minute, hour = (
             _ms(now - timedelta(days=state.days.get(tier, _FOREVER))) for tier in ("raw", "minute", "hour")
         )
-        return Kept(max(raw, _ms(state.raw_since or _EPOCH)), minute, hour, _ms(state.rolled_until or _EPOCH))
+        rolled = _ms(state.rolled_until or _EPOCH)
+        hours = rolled if state.unrolled is None else min(rolled, state.unrolled * HOUR)
+        return Kept(max(raw, _ms(state.raw_since or _EPOCH)), minute, hour, rolled, hours)
 
 
 def _span(question: Question) -> tuple[int, int]:

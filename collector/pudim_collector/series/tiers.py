@@ -13,8 +13,6 @@ STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 1080
 _DAY = 86_400
 _LATE = MINUTE
 """Milliseconds before the rollups' end of which frames may have come since."""
-_CLOSED = HOUR + 5 * MINUTE
-"""Milliseconds after which an hour's row is made; the upkeep closes hours when it has done what is more urgent."""
 
 
 class Tier(StrEnum):
@@ -29,12 +27,13 @@ class Tier(StrEnum):
 
 
 class Kept(NamedTuple):
-    """Since when each tier has rows, and until when the rollups are made; milliseconds since the epoch."""
+    """Since when each tier has rows, until when minutes are made, and until when whole hours; milliseconds since the epoch."""
 
     raw: int
     minute: int
     hour: int
     rolled: int
+    hours: int
 
     def since(self, tier: Tier) -> int:
         return {Tier.RAW: self.raw, Tier.MINUTE: self.minute, Tier.HOUR: self.hour}[tier]
@@ -73,7 +72,7 @@ def planned(start: int, end: int, step: int, kept: Kept) -> Plan:
     tier, step = _tier(start, step, kept)
     unit = tier.unit
     first, last = start // unit * unit, -(-end // unit) * unit
-    hours = (kept.rolled - _CLOSED) // HOUR * HOUR if tier is Tier.HOUR else first
+    hours = (min(kept.hours, kept.rolled - _LATE)) // HOUR * HOUR if tier is Tier.HOUR else first
     minutes = (kept.rolled - _LATE) // MINUTE * MINUTE if tier is not Tier.RAW else first
     return Plan(tier, step, _stretches(first, last, hours, minutes))
 

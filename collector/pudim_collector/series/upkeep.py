@@ -7,6 +7,7 @@ their notes, so it can be interrupted anywhere. What is committed meanwhile has 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -19,11 +20,20 @@ from pudim_collector.infra.telemetry import counter, gauge
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.backends import EPOCH, FRAME_BLOCKS, HOUR_BLOCKS, MINUTE_BLOCKS
 from pudim_collector.series.block_rows import Place, replace_blocks, stored_blocks
-from pudim_collector.series.blocks import Block, Rollup, pack_frames, pack_rollup, unpack_rollup_block
+from pudim_collector.series.blocks import (
+    UNREADABLE,
+    Block,
+    Rollup,
+    pack_frames,
+    pack_rollup,
+    unpack_rollup_block,
+)
 from pudim_collector.series.raw import Raw, Unit, raw_of, remove_rows
 from pudim_collector.series.rollups import HOUR, Rolled, coarser, minutes_of, patched
 from pudim_collector.series.statements import fetch, run
 from pudim_collector.series.store import Store
+
+log = logging.getLogger(__name__)
 
 CLOSING = timedelta(minutes=5)
 """How long after its end an hour's last frames may come without it being done twice."""
@@ -143,7 +153,7 @@ class Upkeep:
         old = await stored_blocks(connection, HOUR_BLOCKS, list(by_place))
         new = await asyncio.to_thread(
             lambda: {
-                place: _patched_hours(old.get(place), [minutes[unit] for unit in units])
+                place: _patched_hours(place, old.get(place), [minutes[unit] for unit in units])
                 for place, units in by_place.items()
             }
         )
@@ -178,7 +188,7 @@ def _rolled(found: Mapping[Unit, Raw], over: int) -> dict[Unit, Rolling]:
     return rolled
 
 
-def _patched_hours(old: Block | None, new: Sequence[Rolled]) -> Block:
+def _patched_hours(place: Place, old: Block | None, new: Sequence[Rolled]) -> Block:
     hours = [coarser(one, HOUR) for one in new]
     fresh = Rolled(
         np.concatenate([one.times for one in hours]), Rollup.stacked([one.rollup for one in hours])
@@ -186,7 +196,12 @@ def _patched_hours(old: Block | None, new: Sequence[Rolled]) -> Block:
     if old is None:
         order = np.argsort(fresh.times)
         return pack_rollup(fresh.times[order], fresh.rollup[order])
-    return pack_rollup(*patched(Rolled(*unpack_rollup_block(old)), fresh, fresh.times))
+    try:
+        before = Rolled(*unpack_rollup_block(old))
+    except UNREADABLE as damage:
+        log.error("the block of hours of source %d at %s is damaged: %s", *place, damage)  # noqa: TRY400
+        return old
+    return pack_rollup(*patched(before, fresh, fresh.times))
 
 
 def _hour(moment: datetime) -> int:

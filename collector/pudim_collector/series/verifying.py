@@ -25,6 +25,7 @@ from pudim_collector.infra.database import (
 from pudim_collector.series.backends import FRAME_BLOCKS, HOUR_BLOCKS, MINUTE_BLOCKS, SNAPSHOT_LOCK, TABLES
 from pudim_collector.series.block_rows import Place, stored_blocks
 from pudim_collector.series.blocks import (
+    UNREADABLE,
     Block,
     Floats,
     Rollup,
@@ -43,8 +44,6 @@ _PAGE = 16
 """Units read at once; each has some megabytes of values at most."""
 _SESSION = SessionSettings("pudim verify", timedelta(0))
 _SPAN_MS = int(HOUR_SPAN.total_seconds()) * 1000
-_UNREADABLE = (RuntimeError, ValueError, TypeError, IndexError, KeyError)
-"""What the codec and numpy say of bytes that are not what was written."""
 
 
 class Finding(NamedTuple):
@@ -267,7 +266,7 @@ def _opened(
         opened = unpack(block)
         if _rows_in(opened[1]) != len(times):
             raise _Damaged(f"the block of {what} has columns that do not fit")
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _Damaged(f"the block of {what} cannot be read: {error}") from error
     return opened
 

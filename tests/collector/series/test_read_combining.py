@@ -262,7 +262,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
             ask(flat([]), [], **wrong)
 
 
-KEPT = Kept(0, 0, 0, BASE)
+KEPT = Kept(0, 0, 0, BASE, BASE)
 
 
 def test_what_costs_too_much_is_refused_by_name() -> None:

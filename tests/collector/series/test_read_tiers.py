@@ -9,10 +9,11 @@ from pudim_collector.series.tiers import STEPS, Kept, Stretch, Tier, planned, st
 
 NOW = 500_000 * HOUR + 17 * MINUTE + 23_456
 DAY = 24 * HOUR
-KEPT = Kept(NOW - 7 * DAY, NOW - 60 * DAY, NOW - 730 * DAY, NOW - 30_000)
+HOURS_UNTIL = 499_999 * HOUR
+"""Some source's hour is not done from here on."""
+KEPT = Kept(NOW - 7 * DAY, NOW - 60 * DAY, NOW - 730 * DAY, NOW - 30_000, HOURS_UNTIL)
 MINUTES_UNTIL = 500_000 * HOUR + 15 * MINUTE
 """The last full minute before the rollups' end, and one more for what comes late."""
-HOURS_UNTIL = 499_999 * HOUR
 
 
 @pytest.mark.parametrize(
@@ -78,8 +79,13 @@ def test_hours_that_are_not_closed_come_from_minutes() -> None:
     ]
 
 
+def test_hours_that_are_all_done_are_read_until_now() -> None:
+    plan = planned(NOW - DAY, NOW, 3600, KEPT._replace(hours=KEPT.rolled))
+    assert plan.stretches[0] == Stretch(Tier.HOUR, 499_976 * HOUR, 500_000 * HOUR)
+
+
 def test_without_any_rollup_all_comes_from_raw_frames() -> None:
-    plan = planned(NOW - DAY, NOW, 3600, KEPT._replace(rolled=0))
+    plan = planned(NOW - DAY, NOW, 3600, KEPT._replace(rolled=0, hours=0))
     assert [stretch.tier for stretch in plan.stretches] == [Tier.RAW]
 
 

@@ -1,10 +1,12 @@
 """The psycopg pool, with every connection returned on every path, also when a task is cancelled while it waits."""
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
@@ -35,6 +37,9 @@ _LIFETIME = 3600.0
 _RECONNECT = 8.0
 """After so long without success an attempt is given up, and the next taker begins a new one at once: the pool's own
 pauses double for five minutes, and a server that came back would not be noticed for as long."""
+
+_RESTED = 2.0
+_answered: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
 # JSON comes as text: Piccolo expects it so, and msgspec decodes it into types anyway.
 ADAPTERS = AdaptersMap(psycopg.adapters)
@@ -74,6 +79,14 @@ async def connect(conninfo: str, settings: SessionSettings) -> Connection:
     return connection
 
 
+async def _check_after_rest(connection: Connection) -> None:
+    """Asking whether it lives costs a round trip, so one that answered a moment ago is not asked again."""
+    now = time.monotonic()
+    if now - _answered.get(connection, float("-inf")) > _RESTED:
+        await AsyncConnectionPool.check_connection(connection)
+        _answered[connection] = now
+
+
 class _Adapting:
     """What psycopg takes adapters from."""
 
@@ -98,7 +111,7 @@ class Pool:
             min_size=min_size,
             max_size=max_size,
             configure=settings.apply,
-            check=AsyncConnectionPool.check_connection if check else None,
+            check=_check_after_rest if check else None,
             timeout=_PATIENCE,
             max_lifetime=_LIFETIME,
             reconnect_timeout=_RECONNECT,
