@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pudim_web import TEMPLATES, assets
 
 NOW = "2026-11-22T16:40:05Z"
+MOMENT = datetime(2026, 11, 22, 16, 40, 5, tzinfo=UTC)
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -103,6 +104,72 @@ def sender(**changes: Any) -> dict[str, Any]:
     }
 
 
+def tier(name: str, words: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "tier": name,
+        "name": words,
+        "bytes": 3 * 2**30,
+        "rows": 4_800,
+        "samples": 207_360_000,
+        "bytes_per_sample": 0.56,
+        "oldest": MOMENT - timedelta(days=7),
+        "newest": MOMENT,
+        "days": 7.2,
+        "limit": {"days": 7, "bytes": None},
+        "daily_bytes": 2**28,
+        "forecast": {"days": 5.2, "bytes": 2**32, "in_days": 2.5, "bound": "bytes"},
+        **changes,
+    }
+
+
+EMPTY = {
+    "bytes": 98_304,
+    "rows": 0,
+    "samples": 0,
+    "oldest": None,
+    "newest": None,
+    "days": 0.0,
+    "forecast": None,
+}
+NOTHING = EMPTY | {"bytes_per_sample": None, "daily_bytes": None}
+NAMES = {"raw": "Raw frames", "minute": "Minutes", "hour": "Hours"}
+
+
+def storage(changes: dict[str, dict[str, Any]], **known: Any) -> dict[str, Any]:
+    """The page's context; `changes` of each tier."""
+    return {
+        "storage": {
+            "now": MOMENT,
+            "tiers": [tier(name, words, **changes.get(name, {})) for name, words in NAMES.items()],
+            "backend": "partitions",
+            "edition": {"postgresql": "18.4", "timescaledb": None, "licence": None},
+            "database_bytes": 10 * 2**30,
+            "disk": {"free": 2**36, "total": 2**38},
+            "disk_full_in": None,
+            "waiting": {"units": 1, "notes": 3, "rolled_until": MOMENT},
+            **known,
+        },
+        "share": dict.fromkeys(NAMES, 0.0115),
+        "chart": None,
+        "values": {f"{name}_{one}": "7" for name in NAMES for one in ("days", "bytes")},
+        "errors": {},
+        "losses": [],
+        "saved": False,
+        "may_change": True,
+        "say_bytes": "{:,} bytes".format,
+        "say_days": "{:.1f} days".format,
+    }
+
+
+GROWTH = {
+    "width": 600,
+    "height": 160,
+    "columns": [{"x": 0, "width": 298, "parts": [("raw", 60, 100), ("minute", 40, 20)], "label": "Monday"}],
+    "top": 2**31,
+    "first": "2026-11-20",
+    "last": "2026-11-22",
+}
+CAPPED = {"limit": {"days": 7, "bytes": 2**32}}
 ERROR = {"status": 404, "title": "Not found", "detail": HOSTILE, "hint": "", "code": "not_found"}
 
 
@@ -210,7 +277,6 @@ SAMPLES = {
     "server, waiting": Sample(
         "metrics/server.html", {"server": server("waiting"), "latest": [], "strip": NO_STRIP}
     ),
-    "completeness": Sample("completeness/strip.html", {"strip": STRIP}),
     "no senders": Sample("senders/list.html", {**FORM, **SENDERS, "senders": []}),
     "senders": Sample(
         "senders/list.html",
@@ -224,6 +290,23 @@ SAMPLES = {
             ],
             "created": {"name": HOSTILE, "token": "pud_snd_secret"},
             "snippets": {"prometheus": "a:\n  b", "collector": HOSTILE, "environment": "export X=1"},
+        },
+    ),
+    "storage, new": Sample(
+        "storage/storage.html",
+        storage(
+            dict.fromkeys(NAMES, NOTHING),
+            disk=None,
+            waiting={"units": 0, "notes": 0, "rolled_until": None},
+        ),
+    ),
+    "storage": Sample(
+        "storage/storage.html",
+        {
+            **storage(dict.fromkeys(NAMES, CAPPED), disk_full_in=12.5),
+            "chart": GROWTH,
+            "errors": {"raw_bytes": "Say a size."},
+            "losses": [{"name": "Raw frames", "days": 2.0, "bytes": 2**30, "until": MOMENT}],
         },
     ),
     "error": Sample("error.html", {"error": ERROR}),
