@@ -146,7 +146,7 @@ class Runtime:
         return [
             Job("make room for frames", timedelta(hours=1), self._make_room),
             Job("roll up", timedelta(minutes=1), self._roll_up),
-            Job("give space back", timedelta(minutes=10), self.upkeep.tidy),
+            Job("give space back", timedelta(minutes=2), self.upkeep.tidy),
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
