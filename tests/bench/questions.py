@@ -81,7 +81,7 @@ def pudims(servers: Sequence[str], hours: int) -> list[Question]:
         Question("one_series_24h", one("-24h"), _shape, (1, 180 * min(hours, 24))),
         Question(
             "fleet_1h",
-            lambda chance: f"/api/v2/series?metric={_metric(chance)}&from=-1h&step=60",
+            lambda chance: f"/api/v2/series?metric={_metric(chance)}&from=-1h&step=60&column=avg",
             _shape,
             (len(servers), 60),
         ),

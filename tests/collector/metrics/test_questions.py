@@ -82,6 +82,18 @@ async def test_ranks(site: Site) -> None:
     assert await means(site, where="cpu.mode=", bottom=1, rank="latest") == [[0.0]]
 
 
+async def test_only_the_figures_that_are_asked_for_are_told(site: Site) -> None:
+    await report(await site.enrol(), figures(BASE, 0.5))
+    asked = {"metric": DISK, **RANGE, "step": 10}
+    (one, _) = (await site.get("/api/v2/series", **asked, column="avg"))["series"]
+    assert set(one) == {"server", "labels", "time", "avg"}
+    (both, _) = (await site.get("/api/v2/series", **asked, column=["count", "max"]))["series"]
+    assert set(both) == {"server", "labels", "time", "max", "count"}
+    (every, _) = (await site.get("/api/v2/series", **asked))["series"]
+    assert set(every) == {"server", "labels", "time", "min", "avg", "max", "count"}
+    assert every["avg"] == one["avg"]
+
+
 async def test_a_rate(site: Site) -> None:
     await counted(site, REQUESTS, [100], [150], [20])
     found = await site.get("/api/v2/series", metric="requests", **RANGE, step=10, rate=True)
@@ -148,6 +160,7 @@ async def test_what_cannot_be_answered_is_named(site: Site) -> None:
         ({"step": 0}, 400, "invalid_request"),
         ({"percentile": 2}, 400, "invalid_request"),
         ({"aggregate": "median"}, 400, "invalid_request"),
+        ({"column": "median"}, 400, "invalid_request"),
         ({"top": 0}, 400, "invalid_request"),
         ({"rank": "beauty"}, 400, "invalid_request"),
         ({"tag": ["x"] * 21}, 400, "invalid_request"),

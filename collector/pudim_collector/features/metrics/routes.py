@@ -12,7 +12,9 @@ from litestar.params import FromPath, QueryParameter
 
 from pudim_collector.features.metrics.rules import parse_range
 from pudim_collector.features.metrics.schemas import (
+    ALL_COLUMNS,
     Charts,
+    Column,
     Label,
     LatestSample,
     Metric,
@@ -107,6 +109,14 @@ Fewest = Annotated[
 ]
 Figure = Annotated[RankBy, QueryParameter(description="The figure of the range by which series are ranked.")]
 
+Columns = Annotated[
+    list[Column] | None,
+    QueryParameter(
+        name="column",
+        description="Only these figures of each bucket; repeat for several, all if left out.",
+    ),
+]
+
 
 class Order(StrEnum):
     """Whether the highest values come first, or the lowest."""
@@ -146,6 +156,7 @@ class MetricsApi(Controller):
         top: Most = None,
         bottom: Fewest = None,
         rank: Figure = RankBy.MEAN,
+        column: Columns = None,
     ) -> SeriesRange:
         """One metric of some servers over a range, in at most `points` buckets of minimum, average and maximum."""
         span = parse_range(start, end, metrics.clock.now())
@@ -162,7 +173,8 @@ class MetricsApi(Controller):
             rate,
             _rank(top, bottom, rank),
         )
-        return SeriesRange.of(metric, span, await while_connected(request, metrics.read(question)))
+        found = await while_connected(request, metrics.read(question))
+        return SeriesRange.of(metric, span, found, column or ALL_COLUMNS)
 
     @get("/charts", opt=requires("servers:read"), operation_id="read_charts")
     async def charts(  # noqa: PLR0917 - one argument a parameter of the query

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import numpy as np
@@ -48,7 +49,19 @@ class TopSample(Struct):
         return cls(latest.server_id, dict(series.labels), series.unit, latest.time, latest.value)
 
 
-class SeriesColumns(Struct):
+class Column(StrEnum):
+    """What is told of each bucket."""
+
+    MIN = "min"
+    AVG = "avg"
+    MAX = "max"
+    COUNT = "count"
+
+
+ALL_COLUMNS = frozenset(Column)
+
+
+class SeriesColumns(Struct, omit_defaults=True):
     """One series in columns: buckets' starts in Unix seconds. A gap is a row of nulls with count 0.
 
     `server` is null where series of several servers are combined.
@@ -57,23 +70,23 @@ class SeriesColumns(Struct):
     server: UUID | None
     labels: dict[str, str]
     time: list[float]
-    min: list[float | None]
-    avg: list[float | None]
-    max: list[float | None]
-    count: list[int]
+    min: list[float | None] | None = None
+    avg: list[float | None] | None = None
+    max: list[float | None] | None = None
+    count: list[int] | None = None
 
     @classmethod
-    def of(cls, found: answering.SeriesColumns) -> SeriesColumns:
+    def of(cls, found: answering.SeriesColumns, wanted: Collection[Column] = ALL_COLUMNS) -> SeriesColumns:
         columns = found.columns
         # NaN becomes null in JSON.
         return cls(
             found.server_id,
             dict(found.series.labels),
             columns.time.tolist(),
-            columns.low.tolist(),
-            columns.mean.tolist(),
-            columns.high.tolist(),
-            np.rint(columns.count).astype(np.int64).tolist(),
+            columns.low.tolist() if Column.MIN in wanted else None,
+            columns.mean.tolist() if Column.AVG in wanted else None,
+            columns.high.tolist() if Column.MAX in wanted else None,
+            np.rint(columns.count).astype(np.int64).tolist() if Column.COUNT in wanted else None,
         )
 
 
@@ -92,9 +105,11 @@ class SeriesRange(Struct, rename={"start": "from", "end": "to"}):
     series: list[SeriesColumns]
 
     @classmethod
-    def of(cls, metric: str, span: Range, found: Reading) -> SeriesRange:
+    def of(
+        cls, metric: str, span: Range, found: Reading, wanted: Collection[Column] = ALL_COLUMNS
+    ) -> SeriesRange:
         unit = found.series[0].series.unit if found.series else ""
-        series = [SeriesColumns.of(one) for one in found.series]
+        series = [SeriesColumns.of(one, wanted) for one in found.series]
         return cls(
             metric, unit, span.start.timestamp(), span.end.timestamp(), found.step, found.tier.value, series
         )
