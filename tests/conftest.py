@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("pudim", deadline=None)
+settings.load_profile("pudim")
 
 NEEDED = {"browser": Path("/usr/bin/chromium"), "prometheus": Path("/usr/bin/prometheus")}
 """By the marker of the tests that start it."""

@@ -253,7 +253,8 @@ def sampled(machine: Machine, root: Path) -> set[tuple[Series, ...]]:
         )
     )
     on = Host(str(proc), str(root / "sys"), statvfs=lambda _path: FAKE_SPACE)
-    assembly = Assembly({name: it(on, it.Config()) for name, it in samplers.items()}, on)
+    # A running agent has them in the order of their names, tests in that of who imported them first.
+    assembly = Assembly({name: it(on, it.Config()) for name, it in sorted(samplers.items())}, on)
     return {frame.source.layout.series for frame in assembly.frames(Tick(0, 0.0))}
 
 
