@@ -44,6 +44,11 @@ class Raw(NamedTuple):
     rows: tuple[Times, Floats] | None
     block: tuple[Times, Floats] | None
 
+    @property
+    def size(self) -> int:
+        """How many frames, those of one time counted each."""
+        return sum(len(times) for times, _ in (part for part in self if part is not None))
+
     def frames(self) -> Frames:
         parts = [part for part in self if part is not None]
         return merged(

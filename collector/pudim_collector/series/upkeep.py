@@ -41,8 +41,9 @@ SPOOLED = timedelta(hours=80)
 """Where the extension compresses chunks by itself: later than the longest spool of an agent, 72 hours."""
 HOUR_SPAN = timedelta(days=10)
 """One block of hours holds so many days, aligned to the epoch."""
-_CHUNK = 24
-"""Units of one transaction; each has some hundred kilobytes of frames."""
+_MOST_UNITS = 24
+_MOST_ROWS = 9_000
+"""Frames of one transaction, about: 24 hours of sources at 10 s, two of those that somebody watches at 1 s."""
 _NOTES = 20_000
 _MOST_REST = 1.0
 _RECENT_SHARE = 10.0
@@ -71,6 +72,7 @@ class Upkeep:
         # Who began to read before late rows are compressed does not see them any more, and would settle without them.
         self._undisturbed = asyncio.Lock()
         self._recent_again = float("-inf")
+        self.units_at_once = _MOST_UNITS
 
     async def run_once(self, *, patience: float | None = None) -> None:
         """Roll up what is recent, then what is older until `patience` seconds have passed; None is until all is done."""
@@ -119,7 +121,9 @@ class Upkeep:
         now = self._clock.now()
         over = _hour(now - CLOSING)
         async with self._undisturbed, self._transaction() as connection:
-            rows = await run(connection, "due_units", over if done_hours else 0, not_before, _CHUNK)
+            rows = await run(
+                connection, "due_units", over if done_hours else 0, not_before, self.units_at_once
+            )
             units = [Unit(*row) for row in rows]
             # What is older has lost raw frames to retention: its rollups are final.
             oldest = _hour(self._store.oldest_taken(now))
@@ -133,6 +137,7 @@ class Upkeep:
             return
         compacting = self._store.backend is not None and not await self._store.backend.compacts(connection)
         found = await raw_of(connection, units)
+        self.units_at_once = _units_at_once(found)
         rolled = await asyncio.to_thread(_rolled, found, over if compacting else 0)
         await replace_blocks(
             connection, MINUTE_BLOCKS, {unit.place: one.packed for unit, one in rolled.items()}
@@ -175,6 +180,12 @@ class Upkeep:
 def hour_place(unit: Unit) -> Place:
     """The block of hours that a unit's hour is in."""
     return Place(unit.source_id, EPOCH + (unit.start - EPOCH) // HOUR_SPAN * HOUR_SPAN)
+
+
+def _units_at_once(found: Mapping[Unit, Raw]) -> int:
+    """How many to take next, if they are like these: memory is the limit, whatever the sources' intervals."""
+    rows = sum(one.size for one in found.values())
+    return max(1, min(_MOST_UNITS, _MOST_ROWS * len(found) // max(rows, 1))) if found else _MOST_UNITS
 
 
 def _rolled(found: Mapping[Unit, Raw], over: int) -> dict[Unit, Rolling]:

@@ -395,3 +395,23 @@ async def test_a_damaged_block_is_named_left_alone_and_holds_nothing_up(
     minute = HOUR_AGO - HOUR_AGO % 60
     assert minutes[whole, minute, 0] == Bucket(2, 1, 3, 4)
     assert minutes[damaged, minute, 0].count == (1 if table == "frame_blocks" else 2)
+
+
+async def test_hours_with_many_frames_are_taken_a_few_at_once(
+    store: Store, upkeep: Upkeep, clock: ManualClock
+) -> None:
+    server = uuid4()
+    ids = await store.declare(server, [source(name) for name in "abcdef"])
+    rows: Rows = {(one, HOUR_AGO + n): [float(n)] for one in ids for n in range(3600)}
+    for one in ids:
+        times = [time for source_id, time in rows if source_id == one]
+        await store.commit([frames(one, times, [[float(n)] for n in range(3600)])], [], "*")
+    clock.advance(timedelta(hours=2))
+    await upkeep.run_once()
+    assert upkeep.units_at_once == 2
+    await settled(store, upkeep, clock, rows)
+    (few,) = await store.declare(server, [source("g")])
+    clock.advance(timedelta(hours=-2))
+    await store.commit([frames(few, [HOUR_AGO], [[1.0]])], [], "*")
+    await upkeep.run_once()
+    assert upkeep.units_at_once == 24
