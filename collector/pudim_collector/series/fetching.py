@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,24 +13,22 @@ import numpy.typing as npt
 from psycopg import AsyncRawCursor
 
 from pudim_collector.infra.database import Connection
+from pudim_collector.series.binary import array_of, times_of
 from pudim_collector.series.blocks import Floats, Times, unpack_times, unpack_values
 from pudim_collector.series.catalogue import Place
-from pudim_collector.series.rollups import HOUR
+from pudim_collector.series.rollups import ABSURD, HOUR, HOUR_SPAN
 from pudim_collector.series.statements import statement
 from pudim_collector.series.tiers import Stretch, Tier
 
-_SPANS = {Tier.MINUTE: HOUR, Tier.HOUR: 240 * HOUR}
+_SPANS = {Tier.MINUTE: HOUR, Tier.HOUR: HOUR_SPAN}
 """Milliseconds of one block."""
-_POSTGRES_EPOCH_MS = 946_684_800_000
 _LATEST_MS = 253_402_214_400_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_ABSURD = 1e100
 _BRIDGED = 3
 """So many columns that nobody asked for are read along rather than to look into a block twice."""
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
 AFTER_TIMES = 1 << 44
 """More than any time in milliseconds, so that a number and a time make one number to sort by."""
-_LENGTHS = struct.Struct("!ii")
 
 
 @dataclass(frozen=True)
@@ -147,15 +144,6 @@ async def _rows(connection: Connection, name: str, parameters: Sequence[object])
     return [tuple(result.get_value(row, field) for field in fields) for row in range(result.ntuples)]
 
 
-def _array(sent: bytes, kind: str) -> npt.NDArray[Any]:
-    """An array without nulls in PostgreSQL's binary form: head, then each element with its length before it."""
-    dimensions, _ = _LENGTHS.unpack_from(sent)
-    shape = [_LENGTHS.unpack_from(sent, 12 + 8 * n)[0] for n in range(dimensions)]
-    element = np.dtype([("length", ">i4"), ("value", kind)])
-    found = np.frombuffer(sent, element, offset=12 + 8 * dimensions)["value"]
-    return found.astype(found.dtype.newbyteorder("=")).reshape(shape)
-
-
 class _Block(NamedTuple):
     """Some columns of a block; without offsets it is one."""
 
@@ -169,7 +157,7 @@ class _Block(NamedTuple):
         cls, runs: Sequence[Run], number: bytes, times: bytes, offsets: bytes | None, body: bytes
     ) -> _Block:
         run = runs[int.from_bytes(number, "big")]
-        return cls(run, times, [] if offsets is None else _array(offsets, ">i4").tolist(), body)
+        return cls(run, times, [] if offsets is None else array_of(offsets, ">i4").tolist(), body)
 
     def column(self, number: int) -> Floats:
         if not self.offsets:
@@ -244,7 +232,7 @@ def _samples(rows: Rows, runs: Sequence[Run], start: int, end: int) -> Flat:
         _Part(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     )
     series = np.asarray([one for run in runs for _, one in run.wanted])[places]
-    count = (np.abs(value) < _ABSURD).astype(np.float64)
+    count = (np.abs(value) < ABSURD).astype(np.float64)
     return Flat(series, times, count, count, value, value, value)
 
 
@@ -252,9 +240,9 @@ def _of_rows(
     runs: Sequence[Run], first_places: npt.NDArray[np.int64], numbers: bytes, times: bytes, values: bytes
 ) -> Iterator[_Part]:
     """Rows of runs of one width."""
-    owners = _array(numbers, ">i4").astype(np.int64)
-    moments = _array(times, ">i8") // 1000 + _POSTGRES_EPOCH_MS
-    columns = _array(values, ">f8").T
+    owners = array_of(numbers, ">i4").astype(np.int64)
+    moments = times_of(times)
+    columns = array_of(values, ">f8").T
     if len(columns) == 1:
         yield _Part(first_places[owners], moments, columns[0])
         return

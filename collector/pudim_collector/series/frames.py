@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pudim_collector.series.binary import POSTGRES_EPOCH_MS
+
 COPY_FRAMES = "COPY frames (source_id, time, values) FROM STDIN WITH (FORMAT binary)"
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 _FLOAT8_OID = 701
 _HOUR_MS = 3_600_000
-_POSTGRES_EPOCH_MS = 946_684_800_000
-"""2000-01-01, from which PostgreSQL counts microseconds."""
 
 
 class SourceFrames(NamedTuple):
@@ -84,6 +84,6 @@ def copy_rows(frames: Iterable[SourceFrames]) -> Iterator[bytes]:
         rows["source_id"] = np.repeat(
             [one.source_id for one in group], [len(one.times) // 8 for one in group]
         )
-        rows["time"] = (times - _POSTGRES_EPOCH_MS) * 1000
+        rows["time"] = (times - POSTGRES_EPOCH_MS) * 1000
         rows["values"]["value"] = np.where(np.isinf(values), np.nan, values)
         yield rows.tobytes()

@@ -12,15 +12,13 @@ from psycopg import AsyncRawCursor
 
 from pudim_collector.infra.database import Connection
 from pudim_collector.series.backends import FRAME_BLOCKS
+from pudim_collector.series.binary import array_of, times_of
 from pudim_collector.series.block_rows import Place, stored_blocks
 from pudim_collector.series.blocks import UNREADABLE, Floats, Times, unpack_frame_block
 from pudim_collector.series.rollups import Frames, merged
 from pudim_collector.series.statements import run, statement, timed
 
 log = logging.getLogger(__name__)
-_POSTGRES_EPOCH_MS = 946_684_800_000
-_DIMENSION = 8
-"""Bytes of a dimension in an array's binary form; before them stand 12, before each element 4 with its size."""
 
 
 class Unit(NamedTuple):
@@ -92,25 +90,11 @@ async def rows_of(connection: Connection, units: Sequence[Unit]) -> Mapping[Unit
         return {}
     found = {}
     for row in range(result.ntuples):
-        # Straight from the result's memory: a Python float for each sample would cost more than all the rest.
         number, times, values = (result.get_value(row, column) or b"" for column in range(3))
-        found[units[int.from_bytes(number, "big") - 1]] = _times(times), _values(values)
+        found[units[int.from_bytes(number, "big") - 1]] = times_of(times), array_of(values, ">f8")
     return found
 
 
 def _bounds(units: Sequence[Unit]) -> tuple[list[int], list[datetime], datetime, datetime]:
     starts = [unit.start for unit in units]
     return [unit.source_id for unit in units], starts, min(starts), max(starts) + timedelta(hours=1)
-
-
-def _times(array: bytes) -> Times:
-    """`timestamptz[]` in binary, as milliseconds since the epoch."""
-    elements = np.frombuffer(array, [("size", ">i4"), ("value", ">i8")], offset=12 + _DIMENSION)
-    return elements["value"].astype(np.int64) // 1000 + _POSTGRES_EPOCH_MS
-
-
-def _values(array: bytes) -> Floats:
-    """`float8[][]` in binary: a row a frame."""
-    rows, width = np.frombuffer(array, ">i4", 4, offset=12)[::2]
-    elements = np.frombuffer(array, [("size", ">i4"), ("value", ">f8")], offset=12 + 2 * _DIMENSION)
-    return elements["value"].astype(np.float64).reshape(rows, width)

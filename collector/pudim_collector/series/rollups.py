@@ -11,7 +11,9 @@ from pudim_collector.series.blocks import Floats, Rollup, Times
 MINUTE = 60_000
 HOUR = 3_600_000
 """Milliseconds, as all times here."""
-_ABSURD = 1e100
+HOUR_SPAN = 240 * HOUR
+"""What one block of hours holds, aligned to the epoch."""
+ABSURD = 1e100
 """No host measures this; sums of it would overflow."""
 
 
@@ -45,7 +47,7 @@ def minutes_of(frames: Frames) -> Rolled:
         return Rolled(frames.times, _empty(frames.values.shape[1]))
     beginnings = frames.times - frames.times % MINUTE
     first = _beginnings(beginnings)
-    present = np.abs(frames.values) < _ABSURD
+    present = np.abs(frames.values) < ABSURD
     count = np.add.reduceat(present.astype(np.float64), first, axis=0)
     return Rolled(
         beginnings[first],

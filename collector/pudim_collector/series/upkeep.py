@@ -29,7 +29,7 @@ from pudim_collector.series.blocks import (
     unpack_rollup_block,
 )
 from pudim_collector.series.raw import Raw, Unit, raw_of, remove_rows
-from pudim_collector.series.rollups import HOUR, Rolled, coarser, minutes_of, patched
+from pudim_collector.series.rollups import HOUR, HOUR_SPAN, Rolled, coarser, minutes_of, patched
 from pudim_collector.series.statements import fetch, run
 from pudim_collector.series.store import Store
 
@@ -39,8 +39,6 @@ CLOSING = timedelta(minutes=5)
 """How long after its end an hour's last frames may come without it being done twice."""
 SPOOLED = timedelta(hours=80)
 """Where the extension compresses chunks by itself: later than the longest spool of an agent, 72 hours."""
-HOUR_SPAN = timedelta(days=10)
-"""One block of hours holds so many days, aligned to the epoch."""
 _MOST_UNITS = 24
 _MOST_ROWS = 9_000
 """Frames of one transaction, about: 24 hours of sources at 10 s, two of those that somebody watches at 1 s."""
@@ -179,7 +177,8 @@ class Upkeep:
 
 def hour_place(unit: Unit) -> Place:
     """The block of hours that a unit's hour is in."""
-    return Place(unit.source_id, EPOCH + (unit.start - EPOCH) // HOUR_SPAN * HOUR_SPAN)
+    span = timedelta(milliseconds=HOUR_SPAN)
+    return Place(unit.source_id, EPOCH + (unit.start - EPOCH) // span * span)
 
 
 def _units_at_once(found: Mapping[Unit, Raw]) -> int:

@@ -35,15 +35,14 @@ from pudim_collector.series.blocks import (
     unpack_times,
 )
 from pudim_collector.series.raw import Raw, Unit, rows_of
-from pudim_collector.series.rollups import HOUR, MINUTE, Frames, Rolled, coarser, minutes_of
+from pudim_collector.series.rollups import HOUR, HOUR_SPAN, MINUTE, Frames, Rolled, coarser, minutes_of
 from pudim_collector.series.statements import run
-from pudim_collector.series.upkeep import HOUR_SPAN, hour_place
+from pudim_collector.series.upkeep import hour_place
 
 T = TypeVar("T")
 _PAGE = 16
 """Units read at once; each has some megabytes of values at most."""
 _SESSION = SessionSettings("pudim verify", timedelta(0))
-_SPAN_MS = int(HOUR_SPAN.total_seconds()) * 1000
 
 
 class Finding(NamedTuple):
@@ -207,7 +206,7 @@ def _compared(state: _State, stored: _Stored, frames: Frames, start: int) -> Ite
         "minutes",
     )
     if not state.open:
-        hours = range(span, span + _SPAN_MS, HOUR)
+        hours = range(span, span + HOUR_SPAN, HOUR)
         yield from _against(coarser(minutes, HOUR), stored.hours.get(place), state.width, hours, "hours")
 
 
