@@ -383,7 +383,7 @@ async def test_a_damaged_block_is_named_left_alone_and_holds_nothing_up(
         await connection.execute(query.encode(), [damaged])
         (touched,) = (await fetch(connection, "SELECT count(*)::integer FROM frame_blocks"))[0]
     if table == "frame_blocks" and not touched:
-        return  # the extension compresses by itself
+        pytest.skip("frames stay in rows on this backend")
     late = [frames(one, [HOUR_AGO + 10], [[3.0]]) for one in (damaged, whole)]
     await commit(store, server, late, boot=boot)
     await upkeep.run_once()
