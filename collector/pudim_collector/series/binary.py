@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,13 @@ def array_of(sent: bytes, kind: str) -> npt.NDArray[Any]:
     """An array without nulls, of numpy's `kind`: head, then each element with its length before it."""
     dimensions, _ = _LENGTHS.unpack_from(sent)
     shape = [_LENGTHS.unpack_from(sent, _HEAD + _DIMENSION * n)[0] for n in range(dimensions)]
-    element = np.dtype([("length", ">i4"), ("value", kind)])
-    found = np.frombuffer(sent, element, offset=_HEAD + _DIMENSION * dimensions)["value"]
+    found = np.frombuffer(sent, _element(kind), offset=_HEAD + _DIMENSION * dimensions)["value"]
     return found.astype(found.dtype.newbyteorder("=")).reshape(shape)
+
+
+@cache
+def _element(kind: str) -> np.dtype[Any]:
+    return np.dtype([("length", ">i4"), ("value", kind)])
 
 
 def times_of(sent: bytes) -> Times:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -212,7 +213,7 @@ class _Part(NamedTuple):
 
 
 def _samples(rows: Rows, runs: Sequence[Run], start: int, end: int) -> Flat:
-    first_places = np.cumsum([0, *(len(run.wanted) for run in runs)])
+    first_places = np.asarray(list(accumulate((len(run.wanted) for run in runs), initial=0)))
     clock = _Clock(start, end)
     parts = list[_Part]()
     for number, packed, offsets, body, *arrays in rows:
@@ -226,8 +227,11 @@ def _samples(rows: Rows, runs: Sequence[Run], start: int, end: int) -> Flat:
                 _Part(np.full(len(moments), first + n), moments, block.column(column)[inside])
                 for n, (column, _) in enumerate(block.run.wanted)
             )
+    parts = [part for part in parts if len(part.times)]
     if not parts:
         return Flat.joined([])
+    # Blocks come after rows, which are younger: put together in order, they mostly need no sorting.
+    parts.sort(key=lambda part: (part.places[0], part.times[0]))
     places, times, value = _one_frame_a_time(
         _Part(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     )

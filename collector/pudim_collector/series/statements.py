@@ -69,4 +69,6 @@ async def fetch(
 ) -> list[TupleRow]:
     cursor = AsyncRawCursor(connection, row_factory=tuple_row)
     await cursor.execute(query, parameters, binary=True)
-    return await cursor.fetchall() if cursor.description is not None else []
+    # A description would be made of every column, only to learn that there is one.
+    result = cursor.pgresult
+    return await cursor.fetchall() if result is not None and result.nfields else []

@@ -103,4 +103,4 @@ class ReadPool:
         try:
             yield connection
         finally:
-            await pool.give_back(connection)
+            pool.give_back_soon(connection)
