@@ -17,6 +17,7 @@ from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
+from pudim_agent.orders import AgentOrders
 from pudim_agent.samplers import Host, samplers
 from pudim_agent.schedule import Schedule, Tick
 from pudim_agent.spool import Limits, Spool
@@ -50,7 +51,8 @@ class Agent:
             identity,
             self._spool,
             clock=clock,
-            set_interval=self._schedule.set_interval,
+            orders=AgentOrders(self._schedule),
+            notices=self._host.notices,
             facts=host_facts(),
         )
 

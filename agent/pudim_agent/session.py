@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from pudim import __version__
@@ -15,9 +15,20 @@ from pudim.wire.channel import Channel
 from pudim.wire.codec import unpack
 from pudim.wire.handshake import AgentHandshake
 from pudim.wire.layouts import encode_declaration
-from pudim.wire.messages import Ack, Configure, FromCollector, Refuse, SlowDown, decode_from_collector
+from pudim.wire.messages import (
+    Ack,
+    Checks,
+    Command,
+    Configure,
+    FromCollector,
+    Refuse,
+    SlowDown,
+    Taken,
+    decode_from_collector,
+)
 from pudim.wire.refusals import BY_CODE, Refusal, SequenceGap
 from pudim_agent.clock import Clock
+from pudim_agent.notices import Notices
 from pudim_agent.records import DamagedRecord
 from pudim_agent.spool import Entry, Spool
 
@@ -51,6 +62,20 @@ class Socket(Protocol):
         ...
 
 
+class Orders(Protocol):
+    """What a collector may ask for; each returns at once."""
+
+    def set_interval(self, interval_ms: int | None) -> None:
+        """None means the agent's own setting."""
+        ...
+
+    def set_checks(self, checks: Checks) -> None: ...
+
+    def command(self, command: Command) -> None: ...
+
+    def taken(self, taken: Taken) -> None: ...
+
+
 class _Sent(NamedTuple):
     boot_id: bytes
     seq: int
@@ -75,10 +100,11 @@ class Session:
         spool: Spool,
         *,
         clock: Clock,
-        set_interval: Callable[[int | None], None],
+        orders: Orders,
+        notices: Notices,
     ) -> None:
         self._socket, self._channel, self._spool = socket, channel, spool
-        self._clock, self._set_interval = clock, set_interval
+        self._clock, self._orders, self._notices = clock, orders, notices
         self._work = asyncio.Event()
         self._declared: set[bytes] = set()
         self._sent: deque[_Sent] = deque()
@@ -102,7 +128,10 @@ class Session:
         await self._send(opening.encode())
         self._spool.rewind()
         self._work.set()
-        parts = [asyncio.ensure_future(self._send_batches()), asyncio.ensure_future(self._take_answers())]
+        parts = [
+            asyncio.ensure_future(part)
+            for part in (self._send_batches(), self._send_notices(), self._take_answers())
+        ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
@@ -141,6 +170,14 @@ class Session:
         self._sent.append(_Sent(entry.boot_id, entry.seq, self._clock.now().monotonic))
         await self._send(encode_batch(entry.boot_id, entry.seq, entry.skipped, self._wall_ms(), entry.blocks))
 
+    async def _send_notices(self) -> None:
+        told = 0
+        while True:
+            for number, message in list(self._notices.since(told)):
+                await self._send(message)
+                told = number
+            await self._notices.changed()
+
     async def _send(self, body: bytes) -> None:
         await self._socket.send(self._channel.seal(body))
 
@@ -173,9 +210,15 @@ class Session:
             case Refuse(code, detail, retry):
                 raise BY_CODE.get(code, PassingRefusal if retry else Refusal)(detail)
             case Configure(interval):
-                self._set_interval(min(max(interval, 100), 3_600_000) if interval else None)
+                self._orders.set_interval(min(max(interval, 100), 3_600_000) if interval else None)
             case SlowDown(delay):
                 self._hold(delay / 1000)
+            case Checks():
+                self._orders.set_checks(answer)
+            case Command():
+                self._orders.command(answer)
+            case Taken():
+                self._orders.taken(answer)
 
     def _acknowledged(self, boot_id: bytes, seq: int) -> None:
         self._spool.acknowledge(boot_id, seq)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,7 +21,8 @@ from pudim_agent.backoff import Backoff
 from pudim_agent.clock import Clock
 from pudim_agent.config import AgentConfig
 from pudim_agent.identity import Identity
-from pudim_agent.session import Session, shake_hands
+from pudim_agent.notices import Notices
+from pudim_agent.session import Orders, Session, shake_hands
 from pudim_agent.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -72,12 +73,13 @@ class Stream:
         spool: Spool,
         *,
         clock: Clock,
-        set_interval: Callable[[int | None], None],
+        orders: Orders,
+        notices: Notices,
         facts: Mapping[str, str],
         pace: Pace | None = None,
     ) -> None:
         self._config, self._identity, self._spool = config, identity, spool
-        self._clock, self._set_interval, self._facts = clock, set_interval, facts
+        self._clock, self._orders, self._notices, self._facts = clock, orders, notices, facts
         self._pace = pace or Pace()
         self._backoff = Backoff(self._pace.low, self._pace.high)
         self._collector = public_from_bytes(from_text(config.collector_key))
@@ -118,13 +120,15 @@ class Stream:
             await self._talk(AiohttpSocket(socket))
         finally:
             self._session = None
-            self._set_interval(None)
+            self._orders.set_interval(None)
             await socket.close()
 
     async def _talk(self, socket: AiohttpSocket) -> None:
         handshake = AgentHandshake(self._identity.agent_id, self._identity.key, self._collector)
         channel = await shake_hands(socket, handshake, self._pace.dial)
-        session = Session(socket, channel, self._spool, clock=self._clock, set_interval=self._set_interval)
+        session = Session(
+            socket, channel, self._spool, clock=self._clock, orders=self._orders, notices=self._notices
+        )
         self._session = session
         self._say("", "connected to %s", self._config.url)
         try:

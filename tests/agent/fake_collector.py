@@ -18,7 +18,7 @@ from pudim.wire.enrolment import ENROL_PATH, STREAM_PATH, sign_answer, verify_re
 from pudim.wire.handshake import CollectorHandshake
 from pudim.wire.keys import from_text, generate, public_bytes, public_from_bytes, to_text
 from pudim.wire.layouts import Layout, Source, decode_layout, decode_source
-from pudim.wire.messages import Ack, Configure, Opening, Refuse
+from pudim.wire.messages import Ack, Configure, Notice, Opening, Refuse, Result
 from pudim.wire.refusals import EnrolmentTokenUsed, Refusal, UnknownAgent
 
 Verdict = Refusal | None
@@ -35,6 +35,9 @@ class FakeCollector:
     acknowledging: bool = True
     interval: int | None = None
     refuse_session: Refusal | None = None
+    orders: list[bytes] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     sources: dict[bytes, Source] = field(default_factory=dict)
@@ -114,7 +117,9 @@ class FakeCollector:
         proof = await socket.receive_bytes()
         return Channel.of_collector(handshake.finish(proof, self.agents[handshake.agent_id]))
 
-    async def _converse(self, socket: web.WebSocketResponse, channel: Channel) -> None:
+    async def _converse(  # noqa: C901 - one branch a kind of message
+        self, socket: web.WebSocketResponse, channel: Channel
+    ) -> None:
         layouts: dict[bytes, Layout] = {}
         declared: dict[bytes, Source] = {}
 
@@ -129,19 +134,28 @@ class FakeCollector:
             said = unpack(channel.open(message.data))
             if said[0] == messages.OPENING:
                 self.openings.append(Opening.decode(said))
-                if self.refuse_session:
-                    no = self.refuse_session
-                    await say(Refuse(no.code, no.detail, no.retry).encode())
+                await self._answer_opening(say)
             elif said[0] == messages.DECLARE:
                 for one in map(decode_layout, said[1]):
                     layouts[one.hash] = one
                 for source in said[2]:
                     found = decode_source(source, layouts)
                     declared[found.hash] = self.sources[found.hash] = found
+            elif said[0] == messages.NOTICE:
+                self.notices.append(Notice.decode(said))
+            elif said[0] == messages.RESULT:
+                self.results.append(Result.decode(said))
             else:
                 batch = decode_batch(said)
                 assert all(block.source in declared for block in batch.blocks)
                 await self._take(batch, say)
+
+    async def _answer_opening(self, say: Callable[[bytes], Any]) -> None:
+        if self.refuse_session:
+            no = self.refuse_session
+            await say(Refuse(no.code, no.detail, no.retry).encode())
+        for order in self.orders:
+            await say(order)
 
     async def _take(self, batch: Batch, say: Callable[[bytes], Any]) -> None:
         done = self.accepted.get(batch.boot_id, 0)

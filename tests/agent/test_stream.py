@@ -7,7 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from pudim import __version__
 from pudim.wire.batches import Batch
 from pudim.wire.keys import generate, public_bytes, to_text
 from pudim.wire.layouts import Layout, Series, Source
+from pudim.wire.messages import Checks, Command, Taken
 from pudim.wire.refusals import (
     BadFrame,
     BadSignature,
@@ -32,6 +33,7 @@ from pudim_agent.clock import SystemClock
 from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.identity import Identity
+from pudim_agent.notices import Notices
 from pudim_agent.spool import Limits, Spool
 from pudim_agent.stream import Pace, Stream, tls, websocket_url
 from tests.agent.fake_collector import FakeCollector
@@ -40,18 +42,41 @@ HOST = Source("host", (), Layout((Series("system.uptime", "s"),)))
 QUICK = Pace(low=0.01, high=0.05, refused=0.05, dial=2.0)
 
 
+@dataclass
+class NotedOrders:
+    """The port that the agent's parts otherwise fill: it keeps what was asked."""
+
+    intervals: list[int | None] = field(default_factory=list)
+    checks: list[Checks] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    stored: list[Taken] = field(default_factory=list)
+
+    def set_interval(self, interval_ms: int | None) -> None:
+        self.intervals.append(interval_ms)
+
+    def set_checks(self, checks: Checks) -> None:
+        self.checks.append(checks)
+
+    def command(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def taken(self, taken: Taken) -> None:
+        self.stored.append(taken)
+
+
 class Link:
     """A stream with its spool, running."""
 
     def __init__(self, config: AgentConfig, identity: Identity, limits: Limits | None = None) -> None:
-        self.intervals: list[int | None] = []
+        self.orders, self.notices = NotedOrders(), Notices()
         self.spool = Spool(config.state_dir / "spool", limits)
         self.stream = Stream(
             config,
             identity,
             self.spool,
             clock=SystemClock(),
-            set_interval=self.intervals.append,
+            orders=self.orders,
+            notices=self.notices,
             facts=host_facts(),
             pace=QUICK,
         )
@@ -221,9 +246,9 @@ async def test_the_collector_sets_the_interval_and_the_end_of_the_connection_res
 ) -> None:
     collector.interval = 1000
     async with Link(config, identity).running() as link:
-        await collector.until(lambda: 1000 in link.intervals)
+        await collector.until(lambda: 1000 in link.orders.intervals)
         await collector.disconnect()
-        await collector.until(lambda: link.intervals[-2:] == [None, 1000])
+        await collector.until(lambda: link.orders.intervals[-2:] == [None, 1000])
 
 
 @pytest.mark.parametrize(("said", "taken"), [(1, 100), (5_000_000, 3_600_000), (0, None)])
@@ -232,8 +257,8 @@ async def test_an_interval_beyond_reason_is_bounded(
 ) -> None:
     collector.interval = said
     async with Link(config, identity).running() as link:
-        await collector.until(lambda: bool(link.intervals))
-        assert link.intervals[0] == taken
+        await collector.until(lambda: bool(link.orders.intervals))
+        assert link.orders.intervals[0] == taken
 
 
 async def test_an_agent_that_is_not_known_says_what_to_do_and_goes_on_trying(
@@ -325,3 +350,29 @@ def test_certificates_are_always_verified(config: AgentConfig) -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert tls(config) is True  # aiohttp's word for verifying
+
+
+async def test_notices_are_told_when_they_change_and_on_each_connection(
+    config: AgentConfig, identity: Identity, collector: FakeCollector
+) -> None:
+    link = Link(config, identity)
+    link.notices.tell("facts", 1, {"host.name": "web-1"})
+    async with link.running():
+        await collector.until(lambda: len(collector.notices) == 1)
+        link.notices.tell("facts", 2, {"host.name": "web-1"})
+        link.notices.tell("units", 3, {"failed": ["nginx.service"]})
+        await collector.until(lambda: len(collector.notices) == 2)
+        await collector.disconnect()
+        await collector.until(lambda: len(collector.notices) == 4)
+    assert [(one.kind, one.at) for one in collector.notices] == [("facts", 1), ("units", 3)] * 2
+
+
+async def test_orders_reach_the_agent(
+    config: AgentConfig, identity: Identity, collector: FakeCollector
+) -> None:
+    orders = Checks(7, ({"id": "a"},)), Command(b"envelope", b"s" * 64), Taken(3)
+    collector.orders = [one.encode() for one in orders]
+    link = Link(config, identity)
+    async with link.running():
+        await collector.until(lambda: bool(link.orders.stored))
+    assert (*link.orders.checks, *link.orders.commands, *link.orders.stored) == orders

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pudim.vocabulary.metrics import METRICS
 from pudim.wire.layouts import Labels, Series, labels_of
+from pudim_agent.notices import Notices
 from pudim_agent.registry import Registry
 from pudim_agent.schedule import Tick
 
@@ -64,6 +65,8 @@ class Host:
     sys: str = "/sys"
     statvfs: Callable[[str], os.statvfs_result] = os.statvfs
     vitals: Vitals = field(default_factory=Vitals)
+    notices: Notices = field(default_factory=Notices)
+    """Where a sampler tells what is no number: names, states, command lines."""
 
     def read(self, path: str) -> bytes:
         """A file under /proc. Raises OSError."""

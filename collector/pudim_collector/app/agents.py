@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from pudim.wire.keys import public_from_bytes
-from pudim.wire.messages import Opening
-from pudim.wire.refusals import RevokedAgent
+from pudim.wire.messages import Notice, Opening, Result, Taken
+from pudim.wire.refusals import Malformed, RevokedAgent
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.ingest.agents import Agent
+
+log = logging.getLogger(__name__)
 
 
 class EnrolledAgents:
@@ -34,3 +37,12 @@ class EnrolledAgents:
         await self._servers.opened(agent.server_id, opening.agent_version, opening.facts)
         if agent.server_id in self._revoked:
             raise RevokedAgent
+
+    async def orders(self, _agent: Agent) -> list[bytes]:
+        return []
+
+    def noticed(self, agent: Agent, notice: Notice) -> None:
+        log.debug("agent %s says something of its %s", agent.agent_id, notice.kind)
+
+    async def answered(self, _agent: Agent, _result: Result) -> Taken:
+        raise Malformed("no command was given")

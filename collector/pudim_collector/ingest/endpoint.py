@@ -107,6 +107,13 @@ class AgentStream:
         if session is not None:
             session.configure(interval)
 
+    def tell(self, server_id: UUID, message: bytes) -> bool:
+        """Send a message to this server's agent; whether it is connected to this process."""
+        session = self._sessions.get(server_id)
+        if session is not None:
+            session.tell(message)
+        return session is not None
+
     def revoke(self, server_id: UUID, refusal: Refusal) -> None:
         session = self._sessions.get(server_id)
         if session is not None:
@@ -129,6 +136,7 @@ class AgentStream:
             socket,
             channel,
             agent,
+            agents=self._agents,
             store=self._store,
             writer=self._writer,
             clock=self._clock,
@@ -145,7 +153,7 @@ class AgentStream:
     async def _run(self, session: Session) -> Refusal:
         """The refusal that ended the session; raises OSError when the peer just left."""
         try:
-            await session.open(self._agents)
+            await session.open()
             await self._take_over(session)
             return await session.run()
         except Refusal as refusal:

@@ -81,12 +81,14 @@ class Session:
         channel: Channel,
         agent: Agent,
         *,
+        agents: Agents,
         store: Store,
         writer: Writer,
         clock: Clock,
         late_after: int = LATE_MS,
     ) -> None:
         self.agent = agent
+        self._agents = agents
         self._socket, self._channel = socket, channel
         self._store, self._writer, self._clock = store, writer, clock
         self._layouts: dict[bytes, Layout] = {}
@@ -107,13 +109,15 @@ class Session:
     def server_id(self) -> UUID:
         return self.agent.server_id
 
-    async def open(self, agents: Agents) -> None:
+    async def open(self) -> None:
         """Read the opening message. Raises a Refusal."""
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             opening = messages.Opening.decode(await self._receive())
         check_clock(opening, self._now())
         self._interval = opening.interval
-        await agents.opened(self.agent, opening)
+        await self._agents.opened(self.agent, opening)
+        for order in await self._agents.orders(self.agent):
+            self.tell(order)
 
     async def run(self) -> NoReturn:
         """Take messages until the peer is gone (ConnectionError) or is refused (Refusal)."""
@@ -127,7 +131,12 @@ class Session:
 
     def configure(self, interval: int) -> None:
         """Ask the agent to sample every `interval` milliseconds; 0 means its own setting."""
-        self._say(messages.Configure(interval).encode())
+        self.tell(messages.Configure(interval).encode())
+
+    def tell(self, message: bytes) -> None:
+        """Send `message` after what waits already."""
+        self._outbox.append(message)
+        self._outgoing.set()
 
     def stored(self, boot: BootProgress) -> None:
         self._unstored = sum(one.accepted - one.stored for one in self._boots.values())
@@ -170,6 +179,11 @@ class Session:
                 await self._wait_for_room()
         elif message[0] == messages.DECLARE:
             await self._take_declaration(message)
+        elif message[0] == messages.NOTICE:
+            self._agents.noticed(self.agent, messages.Notice.decode(message))
+        elif message[0] == messages.RESULT:
+            taken = await self._agents.answered(self.agent, messages.Result.decode(message))
+            self.tell(taken.encode())
         else:
             # Kinds of a newer agent would need a newer version, so this is a fault.
             raise Malformed("not a message of an open session")
@@ -205,12 +219,12 @@ class Session:
         counters.refusals.labels(refusal.code).inc()
         log.warning("refused batch %d of agent %s: %s", seq, self.agent.agent_id, refusal.code)
         said = messages.Refuse(refusal.code, refusal.detail, refusal.retry, boot_id, seq, expected)
-        self._say(said.encode())
+        self.tell(said.encode())
 
     async def _wait_for_room(self) -> None:
         if self._writer.pending_bytes >= MAX_PENDING_BYTES and not self._told_to_slow_down:
             self._told_to_slow_down = True
-            self._say(messages.SlowDown(_SLOW_DOWN_MS).encode())
+            self.tell(messages.SlowDown(_SLOW_DOWN_MS).encode())
         await self._writer.room()
         self._told_to_slow_down = False
         if self._unstored >= WINDOW:
@@ -242,10 +256,6 @@ class Session:
         ids = await self._store.declare(self.server_id, new)
         for source, source_id in zip(new, ids, strict=True):
             self._declared[source.hash] = Declared(source_id, len(source.layout.series))
-
-    def _say(self, body: bytes) -> None:
-        self._outbox.append(body)
-        self._outgoing.set()
 
     async def _send_outgoing(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """Everything said inside a session: msgpack arrays `[kind, ...]`, whose fields are only ever appended.
 
-Agent to collector: OPENING, BATCH, DECLARE. Collector to agent: ACK, CONFIGURE, SLOW_DOWN, REFUSE.
+Agent to collector: OPENING, BATCH, DECLARE, NOTICE, RESULT. Collector to agent: ACK, CONFIGURE, SLOW_DOWN, REFUSE,
+CHECKS, COMMAND, TAKEN. What an agent does not know it ignores; so collectors are upgraded before agents.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pudim.wire.batches import BOOT_BYTES, MAX_SEQ, MAX_TIME
-from pudim.wire.codec import is_labels, is_text, is_whole, misshapen, pack
+from pudim.wire.codec import bounded, is_labels, is_text, is_whole, misshapen, pack
+from pudim.wire.keys import SIGNATURE_BYTES
 from pudim.wire.layouts import MAX_LABELS, MAX_TEXT
 
-OPENING, BATCH, DECLARE = 1, 2, 3
-ACK, CONFIGURE, SLOW_DOWN, REFUSE = 1, 2, 3, 4
+OPENING, BATCH, DECLARE, NOTICE, RESULT = 1, 2, 3, 4, 5
+ACK, CONFIGURE, SLOW_DOWN, REFUSE, CHECKS, COMMAND, TAKEN = 1, 2, 3, 4, 5, 6, 7
 MAX_PERIOD = 86_400_000
 """The longest interval or delay either end may ask for: a day in milliseconds."""
+MAX_CHECKS = 1_000
+MAX_NOTICE_BYTES = 1 << 17
+_MAX_NOTICE_KIND = 64
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,50 @@ class Opening:
             ):
                 return cls(sent_at, agent_version, boot_id, interval, facts)
         raise misshapen(message, "a session opens with [1, sent_at, version, boot_id, interval, facts]")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """The newest word on a subject of the host, such as its containers; it takes the place of what was said before.
+
+    `at` is the agent's time in milliseconds; `document` is a map. Sent when it changed, and on each connection.
+    """
+
+    kind: str
+    at: int
+    document: dict[str, Any]
+
+    def encode(self) -> bytes:
+        return pack([NOTICE, self.kind, self.at, self.document])
+
+    @classmethod
+    def decode(cls, message: tuple[Any, ...]) -> Notice:
+        """Raises Malformed or TooDeep."""
+        match message:
+            case (4, kind, at, dict(document), *_) if is_text(kind, _MAX_NOTICE_KIND) and is_whole(
+                at, 0, MAX_TIME
+            ):
+                return cls(kind, at, bounded(document))
+        raise misshapen(message, "a notice is [4, kind, at, document]")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a command, as the bytes that the agent signed."""
+
+    body: bytes
+    signature: bytes
+
+    def encode(self) -> bytes:
+        return pack([RESULT, self.body, self.signature])
+
+    @classmethod
+    def decode(cls, message: tuple[Any, ...]) -> Result:
+        """Raises Malformed or TooDeep."""
+        match message:
+            case (5, bytes(body), bytes(signature), *_) if len(signature) == SIGNATURE_BYTES:
+                return cls(body, signature)
+        raise misshapen(message, "a result is [5, body, signature]")
 
 
 def encode_declare(layouts: list[Any], sources: list[Any]) -> bytes:
@@ -104,7 +153,39 @@ class Refuse:
         return pack([REFUSE, self.code, self.detail, self.retry, self.boot_id, self.seq, self.expected])
 
 
-FromCollector = Ack | Configure | SlowDown | Refuse
+@dataclass(frozen=True)
+class Checks:
+    """All checks that this agent is to run from now on, each as `pudim.checks` reads it; `revision` names the list."""
+
+    revision: int
+    checks: tuple[dict[str, Any], ...]
+
+    def encode(self) -> bytes:
+        return pack([CHECKS, self.revision, list(self.checks)])
+
+
+@dataclass(frozen=True)
+class Command:
+    """A signed envelope, as the bytes that were signed: nothing of it is read before its signature was checked."""
+
+    envelope: bytes
+    signature: bytes
+
+    def encode(self) -> bytes:
+        return pack([COMMAND, self.envelope, self.signature])
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The agent's results up to and including number `sequence` are on the collector's disk."""
+
+    sequence: int
+
+    def encode(self) -> bytes:
+        return pack([TAKEN, self.sequence])
+
+
+FromCollector = Ack | Configure | SlowDown | Refuse | Checks | Command | Taken
 
 
 def decode_from_collector(message: tuple[Any, ...]) -> FromCollector | None:
@@ -123,5 +204,22 @@ def decode_from_collector(message: tuple[Any, ...]) -> FromCollector | None:
         ):
             return Refuse(code, detail, retry, boot_id, seq, expected)
         case (int(kind), *_) if kind > REFUSE:
-            return None
+            return _decode_order(message)
     raise misshapen(message, "not a message of a collector")
+
+
+def _decode_order(message: tuple[Any, ...]) -> FromCollector | None:
+    match message:
+        case (5, revision, tuple(checks), *_) if (
+            is_whole(revision, 0, MAX_SEQ)
+            and len(checks) <= MAX_CHECKS
+            and all(isinstance(one, dict) for one in checks)
+        ):
+            return Checks(revision, checks)
+        case (6, bytes(envelope), bytes(signature), *_) if len(signature) == SIGNATURE_BYTES:
+            return Command(envelope, signature)
+        case (7, sequence, *_) if is_whole(sequence, 0, MAX_SEQ):
+            return Taken(sequence)
+        case (int(kind), *_) if kind > TAKEN:
+            return None
+    raise misshapen(message, "not an order of a collector")

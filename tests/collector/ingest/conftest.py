@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from pudim.wire import keys
-from pudim.wire.messages import Opening
+from pudim.wire.messages import Notice, Opening, Result, Taken
 from pudim_collector.app.serving import MAX_WEBSOCKET_MESSAGE
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import MigrationApp, migrate
@@ -32,12 +32,25 @@ class KnownAgents:
 
     agents: dict[UUID, Agent] = field(default_factory=dict)
     openings: list[Opening] = field(default_factory=list)
+    waiting: list[bytes] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
 
     async def find(self, agent_id: UUID) -> Agent | None:
         return self.agents.get(agent_id)
 
     async def opened(self, agent: Agent, opening: Opening) -> None:
         self.openings.append(opening)
+
+    async def orders(self, agent: Agent) -> list[bytes]:
+        return self.waiting
+
+    def noticed(self, agent: Agent, notice: Notice) -> None:
+        self.notices.append(notice)
+
+    async def answered(self, agent: Agent, result: Result) -> Taken:
+        self.results.append(result)
+        return Taken(len(self.results))
 
 
 @dataclass

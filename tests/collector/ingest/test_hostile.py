@@ -52,6 +52,7 @@ def deaf_session(link: Link) -> tuple[Session, Deaf, LedAgent]:
         socket,
         Channel.of_collector(shared),
         known,
+        agents=link.agents,
         store=link.store,
         writer=link.writer,
         clock=SystemClock(),

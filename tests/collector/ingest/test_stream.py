@@ -1,11 +1,12 @@
 """The agents' stream, over a real websocket into a real database: what is right is stored once."""
 
 import asyncio
+from uuid import uuid4
 
 import websockets
 
 from pudim.wire.layouts import Layout, Series, Source
-from pudim.wire.messages import Ack, Configure, Refuse
+from pudim.wire.messages import Ack, Configure, Notice, Refuse, Result, Taken
 from pudim_collector.infra.database import database
 from pudim_collector.series.statements import fetch
 from tests.collector.ingest.agent import START, frame
@@ -166,3 +167,19 @@ async def test_no_other_peer_is_answered(link: Link) -> None:
         async with asyncio.timeout(5):
             await socket.wait_closed()
         assert (socket.close_code, socket.close_reason) == (4400, "malformed")
+
+
+async def test_notices_and_results_reach_the_port_and_orders_the_agent(link: Link) -> None:
+    agent = link.enrol()
+    link.agents.waiting.append(Taken(7).encode())
+    notice = Notice("containers", 5, {"names": ("web",)})
+    async with agent:
+        assert await agent.heard() == Taken(7)
+        await agent.say(notice.encode())
+        await agent.say(Result(b"body", b"s" * 64).encode())
+        assert await agent.heard() == Taken(1)
+        assert link.stream.tell(agent.agent_id, Taken(8).encode())
+        assert await agent.heard() == Taken(8)
+    assert link.agents.notices == [notice]
+    assert link.agents.results == [Result(b"body", b"s" * 64)]
+    assert not link.stream.tell(uuid4(), b"")
