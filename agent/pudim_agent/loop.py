@@ -7,21 +7,22 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from pudim_agent import identity as identities
 from pudim_agent.assembly import Assembly
-from pudim_agent.backoff import Backoff
 from pudim_agent.clock import Clock, SystemClock
 from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
 from pudim_agent.orders import AgentOrders
-from pudim_agent.samplers import Host, samplers
+from pudim_agent.samplers import Host, Running, Sampler, samplers
 from pudim_agent.schedule import Schedule, Tick
 from pudim_agent.spool import Limits, Spool
 from pudim_agent.stream import Stream
+from pudim_agent.supervision import supervised
 
 _log = logging.getLogger(__name__)
 PID_FILE = "pid"
@@ -33,14 +34,12 @@ class Agent:
         """Raises SpoolInUse."""
         self._clock = clock
         self._host = Host()
-        self._assembly = Assembly(
-            {
-                name: sampler(self._host, config.samplers[name])
-                for name, sampler in samplers.items()
-                if config.samplers[name].enabled
-            },
-            self._host,
-        )
+        self._samplers = {
+            name: sampler(self._host, config.samplers[name])
+            for name, sampler in samplers.items()
+            if config.samplers[name].enabled
+        }
+        self._assembly = Assembly(self._samplers, self._host)
         self._spool = Spool(
             config.state_dir / "spool",
             Limits(config.spool.max_mebibytes << 20, int(config.spool.max_hours * 3_600_000)),
@@ -59,8 +58,9 @@ class Agent:
     async def run(self) -> None:
         """Until cancelled. What is not acknowledged then stays in the spool."""
         parts = [
-            asyncio.ensure_future(_supervised("sampling", self._sample)),
-            asyncio.ensure_future(_supervised("stream", self._stream.run)),
+            asyncio.ensure_future(supervised("sampling", self._sample)),
+            asyncio.ensure_future(supervised("stream", self._stream.run)),
+            *map(asyncio.ensure_future, background(self._samplers)),
         ]
         try:
             await asyncio.gather(*parts)
@@ -92,15 +92,9 @@ class Agent:
         vitals.missed_ticks, vitals.clock_jumps = grid.missed, grid.jumps
 
 
-async def _supervised(name: str, part: Callable[[], Awaitable[None]]) -> None:
-    """Start `part` again, ever more slowly, whatever ends it: half an agent is better than none."""
-    backoff = Backoff(1.0, 60.0)
-    while True:
-        try:
-            await part()
-        except Exception:  # noqa: BLE001 - whatever it is, the other parts go on
-            _log.exception("%s stopped and is started again", name)
-        await asyncio.sleep(backoff.next())
+def background(found: Mapping[str, Sampler]) -> list[Coroutine[Any, Any, None]]:
+    """What samplers do beside being sampled, each under supervision."""
+    return [supervised(f"sampler {name}", one.run) for name, one in found.items() if isinstance(one, Running)]
 
 
 def _end_with_input(task: asyncio.Future[None]) -> None:

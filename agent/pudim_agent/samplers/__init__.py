@@ -2,6 +2,9 @@
 
 A sampler is one file with one class under `@samplers.register("name")`, whose nested `Config` dataclass is the
 table `[samplers.name]` of the agent's configuration. It is made with a `Host` and that `Config`.
+
+`sample` is called on the event loop and holds up everything else, so it only reads what answers at once. What has
+to listen or to wait for others (a socket, a program, a server) does so in `run`, see `Running`.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pudim.vocabulary.metrics import METRICS
 from pudim.wire.layouts import Labels, Series, labels_of
@@ -21,6 +24,7 @@ __all__ = [
     "Host",
     "Labels",
     "Reading",
+    "Running",
     "Sampler",
     "SamplerConfig",
     "Series",
@@ -99,6 +103,19 @@ class Sampler(Protocol):
 
     def sample(self, tick: Tick, /) -> Iterable[Reading]:
         """Whatever it raises costs this sampler its values of this tick, and nobody else's."""
+        ...
+
+
+@runtime_checkable
+class Running(Protocol):
+    """What a sampler also is when it has work beside being sampled: it listens, fetches, or asks slow programs."""
+
+    async def run(self) -> None:
+        """The work, on the loop that samples; it must never block. `sample` reads what it has found so far.
+
+        It is cancelled when the agent ends, and closes then what it opened. Whatever it raises is logged and it is
+        started again, after 1 s and then ever more slowly up to 60 s. Returning means that there is nothing to do.
+        """
         ...
 
 
