@@ -1,5 +1,6 @@
 -- Raw frames of runs of neighbouring series, as rows and in blocks, in one snapshot: a frame that is moved from a row
--- into a block meanwhile is seen once. Rows of runs of one width come as three arrays, blocks one by one.
+-- into a block meanwhile is seen once. Rows of runs of one width come as three arrays, blocks one by one. OFFSET 0 keeps
+-- the plan, made once for all ranges, from reading every source's blocks of the range.
 -- $1 numbers, $2 sources, $3 first positions, $4 last positions, $5 from, $6 to, $7 from, on the full hour
 SELECT
     NULL::integer AS number, NULL::bytea AS packed, NULL::integer[] AS offsets, NULL::bytea AS body,
@@ -23,4 +24,7 @@ SELECT
     substring(block.body FROM block.offsets[run.first] + 1 FOR block.offsets[run.last + 1] - block.offsets[run.first]),
     NULL, NULL, NULL
 FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[]) AS run (number, source_id, first, last)
-JOIN frame_blocks AS block ON block.source_id = run.source_id AND block.start >= $7 AND block.start < $6
+CROSS JOIN LATERAL (
+    SELECT times, offsets, body FROM frame_blocks
+    WHERE source_id = run.source_id AND start >= $7 AND start < $6 OFFSET 0
+) AS block
