@@ -286,7 +286,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--servers", type=int, default=200)
     parser.add_argument("--metrics", type=int, default=WIDTH, choices=[WIDTH], help="of each server")
     parser.add_argument("--hours", type=int, default=24, help="how much is loaded")
-    parser.add_argument("--requests", type=int, default=300, help="of each kind")
+    parser.add_argument("--requests", type=int, default=1000, help="of each kind")
     parser.add_argument(
         "--page-days", type=int, default=90, help="history behind the server's page; 0 leaves it out"
     )

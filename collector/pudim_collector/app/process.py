@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -86,6 +87,9 @@ def _watch(embedded: EmbeddedPostgres, runtime: Runtime) -> None:
 
 async def serve(server: uvicorn.Server) -> None:
     """Serve until a signal comes. Raises PortTaken."""
+    # What was imported and assembled is never garbage; looked through again and again, it costs a request 30 ms.
+    gc.collect()
+    gc.freeze()
     try:
         await server.serve()
     except SystemExit as error:  # uvicorn's way to say that it cannot listen
