@@ -18,6 +18,10 @@ SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(%(
 _CHUNKS = "SELECT hypertable_size(%(table)s)"
 _COMPACTED = "SELECT coalesce(sum(rows::bigint * (cardinality(offsets) - 1)), 0) FROM frame_blocks"
 _COMPRESS = "SELECT compress_chunk(one, if_not_compressed => true) FROM show_chunks('frames') AS one"
+_BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE state = 'active' AND pid <> pg_backend_pid() AND backend_type IN ('client backend', 'autovacuum worker')
+"""
 _TABLES = ("frames", "frame_blocks", "minute_blocks", "hour_blocks")
 _CLOSING = 300
 """An hour is done some minutes after its end."""
@@ -37,6 +41,10 @@ class Storage:
         """Hours of sources that are over and wait to be rolled up."""
         (row,) = self.rows(_UNDONE, over=int(time.time() - _CLOSING) // 3600)
         return int(row[0])
+
+    def busy(self) -> int:
+        """How many others work on the database now, its own housekeeping included."""
+        return int(self.rows(_BUSY)[0][0])
 
     def backend(self) -> str:
         return str(self.rows("SELECT backend FROM store")[0][0])

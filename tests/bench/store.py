@@ -32,6 +32,10 @@ TICK = INTERVAL_MS // 1000
 FRAMES_A_BATCH = 60
 HOURS_A_ROUND = 4
 """So that the generator holds a few hundred megabytes of sealed messages, not all of them."""
+A_TURN = 150
+"""Seconds in which every job of the collector has its turn."""
+LONGEST_REST = 300
+QUIET_LOOKS = 20
 Agents = list[dict[str, str]]
 
 
@@ -155,6 +159,21 @@ def settle(storage: Storage, patience: float, watched: Watched) -> float:
     return time.monotonic() - started
 
 
+def rest(storage: Storage) -> None:
+    """Let what a day's load leaves behind be done: space given back (each two minutes), tables vacuumed.
+
+    A day that came in a minute would otherwise be tidied up while the questions are asked, which a day never is.
+    """
+    say(f"  {A_TURN} s for space to be given back and tables to be vacuumed")
+    time.sleep(A_TURN)
+    quiet, ends = 0, time.monotonic() + LONGEST_REST
+    while quiet < QUIET_LOOKS and time.monotonic() < ends:
+        quiet = 0 if storage.busy() else quiet + 1
+        time.sleep(0.5)
+    if quiet < QUIET_LOOKS:
+        say("  the database is still at work")
+
+
 def last_tick() -> int:
     return int(time.time()) // TICK * TICK
 
@@ -224,6 +243,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         figures |= storage.figures(samples)
         if chosen.page_days:
             page_server = demo_server(pudim, chosen.page_days)
+        rest(storage)
         fleet = live_fleet(pudim, agents, end, watched)
         stack.callback(fleet.end)
         figures |= question_pudim(pudim, agents, chosen, watched)
