@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from pudim.vocabulary.prometheus import unit_of
 from pudim.wire.layouts import Series, labels_of
 from pudim_collector.ingest.outside.labels import MAX_SERVER_NAME, checked_labels, checked_name
 from pudim_collector.ingest.outside.messages import Label, WriteRequest
@@ -26,21 +27,6 @@ _TARGET = ("job", "instance")
 _MOST_KNOWN = 200_000
 _LARGEST_KNOWN = 8 << 10
 _PROTO_V1 = "prometheus.WriteRequest"
-_UNITS = {
-    "seconds": "s",
-    "bytes": "By",
-    "ratio": "1",
-    "celsius": "Cel",
-    "meters": "m",
-    "grams": "g",
-    "volts": "V",
-    "amperes": "A",
-    "joules": "J",
-    "hertz": "Hz",
-    "percent": "%",
-    "info": "1",
-}
-_COUNTS = ("_count", "_bucket")
 
 
 @dataclass
@@ -139,13 +125,3 @@ def host_of(instance: str) -> str:
     if not colon or not port.isdigit() or (":" in host and not host.startswith("[")):
         host = instance
     return host.removeprefix("[").removesuffix("]")
-
-
-def unit_of(metric: str) -> str:
-    """What the name says by Prometheus' convention: `..._seconds_total` counts seconds.
-
-    The metadata that Prometheus sends would say it too, for few metrics and minutes later; a series cannot wait.
-    """
-    if metric.endswith(_COUNTS):
-        return "1"
-    return _UNITS.get(metric.removesuffix("_total").removesuffix("_sum").rpartition("_")[2], "")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pudim.vocabulary.prometheus import unit_of
 from pudim.wire.layouts import Series
 from pudim_collector.ingest.outside import samples
 from pudim_collector.ingest.outside.messages import Label, WriteRequest
@@ -16,7 +17,6 @@ from pudim_collector.ingest.outside.remote_write import (
     check_type,
     decode_write,
     host_of,
-    unit_of,
 )
 from pudim_collector.ingest.outside.samples import Push, Target
 from tests.collector.ingest.outside.made import write_request
