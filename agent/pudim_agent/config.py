@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from pudim.vocabulary.errors import PudimError
@@ -102,6 +102,7 @@ def _samplers(table: Any, faults: list[str]) -> Mapping[str, SamplerConfig]:
         record = _record(sampler.Config, table.get(name, {}), f"samplers.{name}.", faults)
         if record is not None:
             found[name] = record
+            faults.extend(f"samplers.{name}.{one}" for one in record.faults())
     return found
 
 
@@ -124,6 +125,9 @@ def _record(kind: type[T], table: Any, prefix: str, faults: list[str]) -> T | No
 
 
 def _value(name: str, one: Field[Any], kind: Any, value: Any, faults: list[str]) -> Any:
+    inner = next(iter(get_args(kind)), None)
+    if get_origin(kind) is tuple and isinstance(inner, type) and is_dataclass(inner):
+        return _records(inner, value, name, faults)
     for wanted, accepts, said in _KINDS:
         if wanted == kind:
             if not accepts(value):
@@ -139,7 +143,15 @@ def _value(name: str, one: Field[Any], kind: Any, value: Any, faults: list[str])
         )
     if kind in (Path, Path | None):
         return Path(value)
-    return tuple(value) if kind == tuple[str, ...] else value
+    return tuple(value) if kind in (tuple[str, ...], tuple[float, ...]) else value
+
+
+def _records(kind: type, value: Any, name: str, faults: list[str]) -> tuple[Any, ...]:
+    """A list of tables, `[[name]]` in TOML."""
+    if not isinstance(value, list):
+        faults.append(f"{name}: must be a list of tables, [[{name}]]")
+        return ()
+    return tuple(_record(kind, table, f"{name}[{number}].", faults) for number, table in enumerate(value))
 
 
 def _is_text(value: object) -> bool:
@@ -158,6 +170,16 @@ _KINDS: tuple[tuple[Any, Any, str], ...] = (
     (Path, _is_text, "a path"),
     (Path | None, _is_text, "a path"),
     (tuple[str, ...], lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),
+    (
+        tuple[float, ...],
+        lambda value: isinstance(value, list) and all(map(_is_number, value)),
+        "a list of numbers",
+    ),
+    (
+        Mapping[str, str],
+        lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
+        "a table of texts",
+    ),
 )
 
 

@@ -67,6 +67,11 @@ class Host:
 
     proc: str = "/proc"
     sys: str = "/sys"
+    run: str = "/run"
+    programs: str = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+    """Where programs are looked for: not in PATH, which whoever starts the agent by hand may have set to anything."""
+    netlink: bool = True
+    """Whether the kernel may be asked for what no file under `proc` tells."""
     statvfs: Callable[[str], os.statvfs_result] = os.statvfs
     vitals: Vitals = field(default_factory=Vitals)
     notices: Notices = field(default_factory=Notices)
@@ -94,6 +99,10 @@ class SamplerConfig:
     """What every sampler's table may say."""
 
     enabled: bool = True
+
+    def faults(self) -> Iterable[str]:
+        """What is wrong although each value is of its type, each beginning with the option's name."""
+        return ()
 
 
 class Sampler(Protocol):
