@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from uuid import UUID
 
 from pudim.wire.keys import public_from_bytes
 from pudim.wire.messages import Notice, Opening, Result, Taken
 from pudim.wire.refusals import Malformed, RevokedAgent
+from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.ingest.agents import Agent
-
-log = logging.getLogger(__name__)
 
 
 class EnrolledAgents:
     """Implements pudim_collector.ingest.agents.Agents."""
 
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
+    def __init__(self, servers: Servers, notices: HostNotices) -> None:
+        self._servers, self._notices = servers, notices
         self._revoked: set[UUID] = set()
 
     def revoke(self, server_id: UUID) -> None:
@@ -42,7 +40,7 @@ class EnrolledAgents:
         return []
 
     def noticed(self, agent: Agent, notice: Notice) -> None:
-        log.debug("agent %s says something of its %s", agent.agent_id, notice.kind)
+        self._notices.keep(agent.server_id, notice)
 
     async def answered(self, _agent: Agent, _result: Result) -> Taken:
         raise Malformed("no command was given")

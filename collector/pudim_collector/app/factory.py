@@ -32,6 +32,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "accounts": runtime.accounts,
             "servers": runtime.servers,
             "metrics": runtime.metrics,
+            "notices": runtime.notices,
             "ledger": runtime.ledger,
             "changes": Changes(runtime.announcements),
             "invitations": Invitations(runtime.servers, settings.url, runtime.key),

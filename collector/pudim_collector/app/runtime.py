@@ -21,6 +21,7 @@ from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.metrics.service import WATCH, Metrics
+from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
@@ -62,6 +63,7 @@ class Runtime:
     accounts: Accounts
     servers: Servers
     metrics: Metrics
+    notices: HostNotices
     storage: Storage
     ledger: DayLedger
     collector_run: CollectorRun
@@ -80,9 +82,10 @@ class Runtime:
     ) -> Runtime:
         store, read_pool = Store(database), ReadPool(database)
         reader = Reader(database, clock, read_pool)
-        announcements = Announcements(database, [COMMITTED, WATCH, REVOKED, LIMITS_CHANGED])
-        servers = Servers(reader, announcements, clock)
-        writer, agents = Writer(store), EnrolledAgents(servers)
+        announcements = Announcements(database, [COMMITTED, NOTICED, WATCH, REVOKED, LIMITS_CHANGED])
+        notices = HostNotices(announcements, clock)
+        servers = Servers(reader, announcements, clock, notices)
+        writer, agents = Writer(store), EnrolledAgents(servers, notices)
         senders = Senders(clock)
         intake = Intake(
             store=store,
@@ -104,6 +107,7 @@ class Runtime:
             Accounts(clock, PERMISSIONS),
             servers,
             Metrics(reader, servers, announcements, clock),
+            notices,
             Storage(database, store, announcements, clock, _local_disk(settings)),
             DayLedger(Presence(database), Attendance(database), servers, clock),
             CollectorRun(database, clock),
@@ -125,6 +129,7 @@ class Runtime:
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)
             self.supervisor.start("writer", self.writer.run)
+            self.supervisor.start("notices", self.notices.run)
             self.supervisor.start("senders", self.doors.intake.run)
             self.supervisor.start("collector run", self.collector_run.run)
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)

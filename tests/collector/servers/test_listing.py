@@ -51,6 +51,8 @@ async def test_a_server_before_and_after_its_first_frame(site: Site, clock: Manu
         "memory": None,
         "disk": None,
         "tags": [],
+        "kernel": None,
+        "signs": {},
     }
     await report(agent)
     found = await one(site, agent.agent_id)

@@ -106,7 +106,7 @@ async def _plain(servers: Servers, tags: Sequence[str]) -> list[dict[str, Any]]:
 async def _states(
     servers: Servers, changes: Changes, tags: Sequence[str]
 ) -> AsyncIterator[ServerSentEventMessage]:
-    wanted = ("id", "name", "state", "last_seen_at", "cpu", "memory", "disk")
+    wanted = ("id", "name", "state", "last_seen_at", "cpu", "memory", "disk", "signs")
     async for _ in changes.ticks(_PAUSE):
         states = [{name: server[name] for name in wanted} for server in await _plain(servers, tags)]
         yield ServerSentEventMessage(event="servers", data=msgspec.json.encode(states).decode())

@@ -29,6 +29,7 @@ class ServerRecord:
     kind: ServerKind = ServerKind.AGENT
     seen_at: datetime | None = None
     tags: Sequence[str] = ()
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def _server(row: dict[str, Any]) -> ServerRecord:
         ServerKind(row["kind"]),
         row["seen_at"],
         row["tags"],
+        row["opened_at"],
     )
 
 

@@ -25,10 +25,20 @@ Tags = Annotated[
 ]
 
 
+class ServerSign(Struct):
+    """How many things of a kind a host has, and how many need somebody; `old` when nobody knows if it is still so."""
+
+    total: int
+    bad: int
+    received_at: datetime
+    old: bool
+
+
 class Server(Struct):
     """A managed host. cpu, memory and disk (its fullest filesystem) are fractions, null when not known now.
 
-    One of kind `outside` has no agent: other programs bring its metrics.
+    One of kind `outside` has no agent: other programs bring its metrics. `signs` has containers, units, checks,
+    disks and custom, as far as its agent told of them.
     """
 
     id: UUID
@@ -44,6 +54,8 @@ class Server(Struct):
     memory: float | None
     disk: float | None
     tags: list[str]
+    kernel: str | None
+    signs: dict[str, ServerSign]
 
     @classmethod
     def of(cls, view: ServerView) -> Server:

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from shlex import quote
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -52,6 +53,7 @@ DISK = "system.filesystem.utilization"
 HOSTNAME = "host.name"
 SYSTEM = "os.description"
 ARCHITECTURE = "host.arch"
+KERNEL = "os.kernel"
 _QUIET = 5.0
 
 
@@ -67,6 +69,36 @@ class EmptyName(PudimError):
 
     code = "empty_name"
     status = 422
+
+
+class Contact(NamedTuple):
+    """When a server's newest frames were stored, and when its agent connected last."""
+
+    seen: datetime | None
+    opened: datetime | None
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How many things of a kind a host has, and how many of them need somebody.
+
+    `old` when nobody knows any more whether it is so.
+    """
+
+    total: int
+    bad: int
+    received_at: datetime
+    old: bool
+
+
+class Signs(Protocol):
+    """What the agents said of their hosts, in figures; another feature brings it."""
+
+    async def signs(
+        self, contacts: Mapping[UUID, Contact], now: datetime
+    ) -> Mapping[UUID, Mapping[str, Sign]]:
+        """By server, then by kind (containers, units, checks, disks)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,6 +118,17 @@ class ServerView:
     memory: float | None = None
     disk: float | None = None
     tags: Sequence[str] = ()
+    opened_at: datetime | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    signs: Mapping[str, Sign] = field(default_factory=dict)
+
+    @property
+    def kernel(self) -> str | None:
+        return self.facts.get(KERNEL)
+
+    @property
+    def contact(self) -> Contact:
+        return Contact(self.last_seen_at, self.opened_at)
 
     @property
     def from_outside(self) -> bool:
@@ -128,8 +171,11 @@ class Enrolled:
 class Servers:
     """All use cases; also what ingest asks of the enrolled agents."""
 
-    def __init__(self, reader: Reader, announcements: Announcements, clock: Clock) -> None:
+    def __init__(
+        self, reader: Reader, announcements: Announcements, clock: Clock, signs: Signs | None = None
+    ) -> None:
         self._reader, self._announcements, self._clock = reader, announcements, clock
+        self._signs = signs
         self._seen: set[UUID] = set()
 
     async def all(self, tags: Sequence[str] = ()) -> list[ServerView]:
@@ -256,7 +302,11 @@ class Servers:
             if is_from_outside(latest.series):
                 continue  # what others say of a host must not pass for what its agent measured
             by_server.setdefault(latest.server_id, []).append(latest)
-        return [_view(record, seen.get(record.id), by_server.get(record.id, []), now) for record in records]
+        views = [_view(one, seen.get(one.id), by_server.get(one.id, []), now) for one in records]
+        if self._signs is None:
+            return views
+        signs = await self._signs.signs({view.id: view.contact for view in views}, now)
+        return [replace(view, signs=signs.get(view.id, {})) for view in views]
 
 
 class TooManyServers(PudimError):
@@ -345,6 +395,8 @@ def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], no
         record.facts.get(ARCHITECTURE),
         record.kind,
         tags=record.tags,
+        opened_at=record.opened_at,
+        facts=record.facts,
     )
     if found is not ServerState.LIVE:
         return view
