@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pudim_agent.registry import Registry
+from pudim.vocabulary.registry import Registry
 
 __path__: list[str] = []
 moons: Registry[str] = Registry(__name__, "pudim.moons")
