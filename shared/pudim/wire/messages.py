@@ -1,7 +1,7 @@
 """Everything said inside a session: msgpack arrays `[kind, ...]`, whose fields are only ever appended.
 
 Agent to collector: OPENING, BATCH, DECLARE, NOTICE, RESULT. Collector to agent: ACK, CONFIGURE, SLOW_DOWN, REFUSE,
-CHECKS, COMMAND, TAKEN. What an agent does not know it ignores; so collectors are upgraded before agents.
+CHECKS, COMMAND, TAKEN, MANDATE. What an agent does not know it ignores; so collectors are upgraded before agents.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pudim.wire.keys import SIGNATURE_BYTES
 from pudim.wire.layouts import MAX_LABELS, MAX_TEXT
 
 OPENING, BATCH, DECLARE, NOTICE, RESULT = 1, 2, 3, 4, 5
-ACK, CONFIGURE, SLOW_DOWN, REFUSE, CHECKS, COMMAND, TAKEN = 1, 2, 3, 4, 5, 6, 7
+ACK, CONFIGURE, SLOW_DOWN, REFUSE, CHECKS, COMMAND, TAKEN, MANDATE = 1, 2, 3, 4, 5, 6, 7, 8
 MAX_PERIOD = 86_400_000
 """The longest interval or delay either end may ask for: a day in milliseconds."""
 MAX_CHECKS = 1_000
@@ -185,7 +185,23 @@ class Taken:
         return pack([TAKEN, self.sequence])
 
 
-FromCollector = Ack | Configure | SlowDown | Refuse | Checks | Command | Taken
+@dataclass(frozen=True)
+class Mandate:
+    """Which key signs commands, as the bytes that the pinned collector signed, and what time it is there (ms).
+
+    `succession` is the signature of the key before, empty for the first one.
+    """
+
+    statement: bytes
+    signature: bytes
+    succession: bytes
+    at: int
+
+    def encode(self) -> bytes:
+        return pack([MANDATE, self.statement, self.signature, self.succession, self.at])
+
+
+FromCollector = Ack | Configure | SlowDown | Refuse | Checks | Command | Taken | Mandate
 
 
 def decode_from_collector(message: tuple[Any, ...]) -> FromCollector | None:
@@ -220,6 +236,12 @@ def _decode_order(message: tuple[Any, ...]) -> FromCollector | None:
             return Command(envelope, signature)
         case (7, sequence, *_) if is_whole(sequence, 0, MAX_SEQ):
             return Taken(sequence)
-        case (int(kind), *_) if kind > TAKEN:
+        case (8, bytes(statement), bytes(signature), bytes(succession), at, *_) if (
+            len(signature) == SIGNATURE_BYTES
+            and len(succession) in (0, SIGNATURE_BYTES)
+            and is_whole(at, 0, MAX_TIME)
+        ):
+            return Mandate(statement, signature, succession, at)
+        case (int(kind), *_) if kind > MANDATE:
             return None
     raise misshapen(message, "not an order of a collector")
