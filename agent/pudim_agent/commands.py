@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -13,6 +14,9 @@ from pudim.vocabulary.errors import PudimError
 from pudim_agent.config import DEFAULT_CONFIG, DEFAULT_STATE_DIR, AgentConfig, load, parse
 from pudim_agent.enrolment import CONFIG_FILE
 
+TOKEN_VARIABLE = "PUDIM_ENROLMENT_TOKEN"  # noqa: S105 - its name
+_LONGEST_TOKEN = 256
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _SAFE_PATH = "-P" if sys.version_info >= (3, 11) else "-I"
 """No module is taken from the working directory, which may be anybody's when root starts the agent there."""
 
@@ -24,7 +28,7 @@ _state_dir = click.option(
 _config = click.option(
     "--config",
     "config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_FILE,
     help=f"Default: agent.toml in the state directory, else {DEFAULT_CONFIG}.",
 )
 
@@ -57,25 +61,45 @@ def run(*, config_path: Path | None, state_dir: Path | None, with_parent: bool) 
 
 @agent.command()
 @click.option("--url", required=True, help="Where the collector answers.")
-@click.option("--token", required=True, help="The single-use token from the page 'Add server'.")
+@click.option(
+    "--token",
+    envvar=TOKEN_VARIABLE,
+    help=f"The single-use token from the page 'Add server'. Others on this host may read it here: better in {TOKEN_VARIABLE}.",
+)
+@click.option(
+    "--token-file", type=click.File("r", encoding="utf-8"), help="A file with the token; - is standard input."
+)
 @click.option("--collector-key", required=True, help="The collector's public key, from the same page.")
 @click.option("--name", help="How the server is called; default its host name.")
 @click.option("--interval-ms", type=int, help="Time between samples, if not ten seconds.")
 @click.option("--insecure", is_flag=True, help="Allow http:// to another host.")
+@click.option("--ca-file", type=_FILE, help="Certificates to trust instead of the system's.")
+@click.option(
+    "--config",
+    "config_path",
+    type=_FILE,
+    help="Where the configuration is written; default agent.toml in the state directory.",
+)
 @_state_dir
 def enrol(
     *,
     url: str,
-    token: str,
+    token: str | None,
+    token_file: TextIO | None,
     collector_key: str,
     name: str | None,
     interval_ms: int | None,
     insecure: bool,
+    ca_file: Path | None,
+    config_path: Path | None,
     state_dir: Path | None,
 ) -> None:
     """Make this host known to a collector."""
     from pudim_agent import enrolment
 
+    single_use = token_file.read(_LONGEST_TOKEN).strip() if token_file else token
+    if not single_use:
+        raise click.UsageError(f"No token: give --token-file, {TOKEN_VARIABLE} or --token.")
     where = (state_dir or DEFAULT_STATE_DIR).absolute()
     config = AgentConfig(
         url=url,
@@ -83,13 +107,15 @@ def enrol(
         state_dir=where,
         interval_ms=interval_ms or AgentConfig.interval_ms,
         insecure=insecure,
+        ca_file=ca_file.absolute() if ca_file else None,
     )
     try:
         checked = parse(enrolment.config_text(config))
-        identity = asyncio.run(enrolment.enrol(checked, token, name))
+        identity = asyncio.run(enrolment.enrol(checked, single_use, name, config_path))
     except PudimError as error:
         raise _Failure(error) from error
-    click.echo(f"Enrolled as {identity.agent_id}. Start with: pudim agent run --state-dir {where}")
+    start = f"--config {config_path}" if config_path else f"--state-dir {where}"
+    click.echo(f"Enrolled as {identity.agent_id}. Start with: pudim agent run {start}")
 
 
 @agent.command()

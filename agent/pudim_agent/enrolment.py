@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -31,8 +32,10 @@ class CollectorUnreachable(PudimError):
     hint = "Check the URL, the network and the certificate."
 
 
-async def enrol(config: AgentConfig, token: str, name: str | None = None) -> Identity:
-    """Make a key, have it accepted, and keep both in the state directory.
+async def enrol(
+    config: AgentConfig, token: str, name: str | None = None, config_file: Path | None = None
+) -> Identity:
+    """Make a key, have it accepted, and keep both in the state directory, or the configuration in `config_file`.
 
     Raises a Refusal (the collector's reason, or BadSignature when it is not the pinned one) or
     CollectorUnreachable; then nothing is written.
@@ -50,13 +53,13 @@ async def enrol(config: AgentConfig, token: str, name: str | None = None) -> Ide
     identity = Identity(_agent_id(answer), key)
     signature = from_text(str(answer.get("signature", "")), SIGNATURE_BYTES)
     verify_answer(token, key.public_key(), identity.agent_id, collector, signature)
-    keep(config, identity)
+    keep(config, identity, config_file)
     return identity
 
 
-def keep(config: AgentConfig, identity: Identity) -> None:
+def keep(config: AgentConfig, identity: Identity, config_file: Path | None = None) -> None:
     """Write identity and configuration; the identity last, for with it the host counts as enrolled."""
-    write_private(config.state_dir / CONFIG_FILE, config_text(config).encode())
+    write_private(config_file or config.state_dir / CONFIG_FILE, config_text(config).encode())
     save(config.state_dir, identity)
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pudim.wire.refusals import UnknownAgent
-from pudim_agent.config import AgentConfig
+from pudim_agent.config import AgentConfig, load
 from pudim_agent.spool import Spool
 from tests.agent.fake_collector import FakeCollector
 
@@ -71,6 +71,38 @@ async def test_enrol_then_run_then_status_then_doctor(collector: FakeCollector, 
     assert all(time % 100 == 0 for time in times)
     assert times == sorted(set(times))
     assert len(collector.batches[-1].blocks[0].values) // 8 >= 60
+
+
+@pytest.mark.parametrize("way", ["variable", "file", "input"])
+async def test_the_token_need_not_stand_in_the_command(
+    collector: FakeCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    collector.tokens = {"once"}
+    kept, file = tmp_path / "etc" / "agent.toml", tmp_path / "token"
+    file.write_text("once\n")
+    if way == "variable":
+        monkeypatch.setenv("PUDIM_ENROLMENT_TOKEN", "once")
+    more = {"variable": [], "file": ["--token-file", str(file)], "input": ["--token-file", "-"]}[way]
+    process = await asyncio.create_subprocess_exec(
+        *(PUDIM, "agent", "enrol", "--url", collector.url, "--collector-key", collector.public_key),
+        *("--state-dir", str(tmp_path / "state"), "--config", str(kept), *more),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(b"once\n"), 20)
+    assert process.returncode == 0, said
+    assert collector.tokens == set()
+    assert load(kept).state_dir == tmp_path / "state"
+    assert not (tmp_path / "state" / "agent.toml").exists()
+
+
+async def test_without_a_token_nothing_is_asked(collector: FakeCollector, tmp_path: Path) -> None:
+    code, said = await pudim(
+        "enrol", "--url", collector.url, "--collector-key", collector.public_key, "--state-dir", str(tmp_path)
+    )  # fmt: skip
+    assert code == 2
+    assert "PUDIM_ENROLMENT_TOKEN" in said
 
 
 async def test_an_agent_with_a_parent_ends_with_it(collector: FakeCollector, enrolled: AgentConfig) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.app.settings import Settings, read_settings
 
+Result = TypeVar("Result")
 DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -49,6 +50,14 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         raise click.ClickException(f"The database says: {error}") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         return None
+
+
+def told(work: Callable[[], Result]) -> Result:
+    """What `work` returns; a named error is told without a traceback."""
+    try:
+        return work()
+    except PudimError as error:
+        raise click.ClickException(_plain(error)) from error
 
 
 async def _ended_by_sigterm(work: Coroutine[Any, Any, Any]) -> Any:

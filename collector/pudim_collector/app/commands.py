@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pudim_collector.app import storage_commands
-from pudim_collector.app.command_line import DATA_DIR, run, settings_of
+from pudim_collector.app.command_line import DATA_DIR, run, settings_of, told
 from pudim_collector.app.settings import Role
 
 _PORT = click.option("--port", type=click.IntRange(1, 65_535), help="PUDIM_PORT, else 8460.")
@@ -99,6 +99,21 @@ def demo_data(data_dir: Path | None, servers: int, days: int, seed: int, remove:
     loaded = run(command.fill(settings, Wish(servers, days, seed), click.echo))
     if loaded is not None:
         click.echo(f"Simulated servers with {days} days of history: {len(loaded.servers)}")
+
+
+@admin.command("agent-bundle")
+@DATA_DIR
+@click.argument("bundle", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def agent_bundle(data_dir: Path | None, bundle: Path) -> None:
+    """Offer the agent in the file BUNDLE to hosts, signed with this installation's release key. Pudim may run meanwhile."""
+    from pudim_collector.app.keys import release_key
+    from pudim_collector.features.installing.service import Releases
+
+    where = settings_of(data_dir).data_dir
+    releases = Releases(where, release_key(where))
+    manifest = told(lambda: releases.add(bundle))
+    click.echo(f"Agent {manifest.version} for {', '.join(sorted(manifest.targets))}")
+    click.echo(f"Release key {releases.public_key}")
 
 
 for _command in storage_commands.COMMANDS:

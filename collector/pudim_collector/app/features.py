@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
+from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.senders import FEATURE as SENDERS
@@ -13,7 +14,7 @@ from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
 
-FEATURES: list[Feature] = [SERVERS, NOTICES, COMPLETENESS, METRICS, STORAGE, ACCOUNTS, SENDERS]
+FEATURES: list[Feature] = [SERVERS, NOTICES, COMPLETENESS, METRICS, STORAGE, ACCOUNTS, SENDERS, INSTALLING]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),

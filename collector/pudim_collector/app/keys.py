@@ -1,4 +1,4 @@
-"""The collector's own Ed25519 key: made once, kept in a private file of the data folder."""
+"""The collector's own Ed25519 keys: made once, kept in private files of the data folder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim.wire.keys import generate, private_bytes, private_from_bytes
 
 FILE_NAME = "collector.key"
+RELEASE_FILE = "release.key"
 
 
 def collector_key(data_dir: Path) -> Ed25519PrivateKey:
     """The key that agents pin. Several collectors of one team share it by sharing the file."""
     path = data_dir / FILE_NAME
+    if not path.exists():
+        _create(path, private_bytes(generate()))
+    return private_from_bytes(path.read_bytes())
+
+
+def release_key(data_dir: Path) -> Ed25519PrivateKey:
+    """The key that releases of the agent are signed with, and that hosts pin when they install it."""
+    path = data_dir / RELEASE_FILE
     if not path.exists():
         _create(path, private_bytes(generate()))
     return private_from_bytes(path.read_bytes())

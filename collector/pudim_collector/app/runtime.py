@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.features import PERMISSIONS
+from pudim_collector.app.keys import release_key
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.revoking import Revoking
@@ -20,6 +21,7 @@ from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.completeness.service import DayLedger
+from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.senders.service import Senders
@@ -75,6 +77,11 @@ class Runtime:
     doors: Doors
     supervisor: Supervisor
     checks: Checks = field(default_factory=Checks)
+
+    @property
+    def releases(self) -> Releases:
+        """The agent that hosts get from here."""
+        return Releases(self.settings.data_dir, release_key(self.settings.data_dir))
 
     @classmethod
     def assemble(

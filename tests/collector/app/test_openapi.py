@@ -10,7 +10,7 @@ from pudim_collector.app.factory import web_application
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.servers.schemas import Server
 
-OUTSIDE = {"enrol_agent", "is_alive", "is_ready"}
+OUTSIDE = {"get_install_script", "get_agent_file", "get_agent_release", "enrol_agent", "is_alive", "is_ready"}
 """Operations that need no account."""
 
 

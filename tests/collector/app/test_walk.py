@@ -17,6 +17,7 @@ from pudim.wire.enrolment import ENROL_PATH
 from pudim_collector.app.factory import web_application
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.installing.service import INSTALL_PATH
 from pudim_collector.infra.auth import ForSenders, Public, Requires, access_of, is_automatic_options
 from tests.collector.app.site import PAGE, enrol
 
@@ -32,6 +33,9 @@ PUBLIC = {
     "GET /sign-in": "one is not signed in yet",
     "POST /sign-in": "one is not signed in yet",
     f"POST {ENROL_PATH}": "the token is the secret",
+    f"GET {INSTALL_PATH}": "a new host has no account",
+    "GET /agent/v1/bundle/release": "signed, not secret",
+    "GET /agent/v1/bundle/files/{digest}": "signed, not secret",
     "GET /api/v2": "describes the API",
     "GET /api/v2/openapi.json": "describes the API",
     "GET /api/v2/{path}": "describes the API: not found",

@@ -20,6 +20,7 @@ from pudim.vocabulary.errors import PudimError
 from pudim.wire import enrolment
 from pudim.wire.keys import public_bytes, public_from_bytes, to_text
 from pudim.wire.refusals import EnrolmentTokenInvalid, EnrolmentTokenUsed
+from pudim_collector.features.installing.service import INSTALL_PATH, Releases
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.queries import ServerRecord
 from pudim_collector.features.servers.rules import (
@@ -160,6 +161,8 @@ class Invitation:
     expires_at: datetime
     collector_key: str
     command: str
+    installs: bool
+    """Whether the command brings the agent with it; else that has to be on the host."""
 
 
 @dataclass(frozen=True)
@@ -369,15 +372,19 @@ class Invitations:
     servers: Servers
     url: str
     key: Ed25519PrivateKey
+    releases: Releases
 
     async def invite(self, name: str | None) -> Invitation:
         issued = await self.servers.create_token(name)
         collector_key = to_text(public_bytes(self.key))
-        command = (
-            f"pudim agent enrol --url {quote(self.url)} --token {issued.token} --collector-key {collector_key}"
-            " && pudim agent run"
-        )
-        return Invitation(issued.token, issued.expires_at, collector_key, command)
+        enrol = f"--url {quote(self.url)} --token {issued.token} --collector-key {collector_key}"
+        installs = self.releases.is_offered()
+        if installs:
+            script = quote(self.url + INSTALL_PATH)
+            command = f"curl -fsS {script} | sh -s -- {enrol} --release-key {self.releases.public_key}"
+        else:
+            command = f"pudim agent enrol {enrol} && pudim agent run"
+        return Invitation(issued.token, issued.expires_at, collector_key, command, installs)
 
 
 def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:

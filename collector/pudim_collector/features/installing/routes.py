@@ -1,0 +1,47 @@
+"""The agent to take away: nothing of it is secret, and a host checks all of it by the key in its install line."""
+
+from __future__ import annotations
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import File
+
+from pudim_collector.features.installing.service import INSTALL_PATH, Releases
+from pudim_collector.infra.auth import public
+
+_PROGRAM = "application/octet-stream"
+
+
+class AgentBundle(Controller):
+    tags = ("Agents",)
+
+    @get(
+        INSTALL_PATH,
+        opt=public("a host that is to be watched has no account"),
+        operation_id="get_install_script",
+        sync_to_thread=True,
+    )
+    def script(self, releases: NamedDependency[Releases]) -> Response[bytes]:
+        """The program that installs the agent; the page 'Add server' makes the line that runs it."""
+        return Response(releases.install_script(), media_type="text/x-shellscript; charset=utf-8")
+
+    @get(
+        "/agent/v1/bundle/release",
+        opt=public("it is signed, and not secret"),
+        operation_id="get_agent_release",
+        sync_to_thread=True,
+    )
+    def release(self, releases: NamedDependency[Releases]) -> Response[bytes]:
+        """A 64-byte Ed25519 signature and the JSON manifest that it is over."""
+        return Response(releases.signed(), media_type=_PROGRAM)
+
+    @get(
+        "/agent/v1/bundle/files/{digest:str}",
+        opt=public("its hash stands in the signed manifest"),
+        operation_id="get_agent_file",
+        sync_to_thread=True,
+    )
+    def file(self, digest: FromPath[str], releases: NamedDependency[Releases]) -> File:
+        """One file of the release by its SHA-256."""
+        return File(releases.path_of(digest), media_type=_PROGRAM, filename=digest)
