@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.keys import BadKey, from_text
 from pudim_agent.samplers import SamplerConfig, samplers
+from pudim_agent.tables import lines
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -88,8 +89,24 @@ def parse(text: str, state_dir: Path | None = None) -> AgentConfig:
     if config is not None:
         faults.extend(_unsafe(config))
     if faults or config is None:
-        raise ConfigFaults(faults)
+        raise ConfigFaults(_placed(faults, text))
     return config
+
+
+def _placed(faults: Iterable[str], text: str) -> list[str]:
+    """Each fault with the line that its key stands in, in the order of the file; what is missing comes last."""
+    known = {".".join(path): line for path, line in lines(text).items()}
+    found: list[tuple[float, str]] = []
+    for fault in faults:
+        named = max((name for name in known if fault.startswith(_begun(name))), key=len, default="")
+        line = known.get(named)
+        found.append((float("inf"), fault) if line is None else (line, f"line {line}: {fault}"))
+    return [fault for _, fault in sorted(found)]
+
+
+def _begun(name: str) -> tuple[str, ...]:
+    """How a fault of this key begins, or of one within it that has no line of its own."""
+    return f"{name}:", f"{name}[", f"{name}."
 
 
 def _samplers(table: Any, faults: list[str]) -> Mapping[str, SamplerConfig]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pudim_agent.config import ConfigFaults, load, parse
 from pudim_agent.enrolment import config_text
@@ -19,7 +21,7 @@ RIGHT = f'url = "https://pudim.example.org"\ncollector_key = "{KEY}"\n'
 def faults(text: str) -> list[str]:
     with pytest.raises(ConfigFaults) as caught:
         parse(text)
-    return sorted(caught.value.faults)
+    return list(caught.value.faults)
 
 
 def test_the_least_that_is_needed() -> None:
@@ -74,16 +76,55 @@ def test_every_fault_is_reported_at_once() -> None:
         """
     )
     assert found == [
-        "colector_key: unknown; did you mean 'collector_key'?",
+        "line 3: colector_key: unknown; did you mean 'collector_key'?",
+        "line 4: interval_ms: must be from 100 to 3600000, not 99",
+        "line 5: insecure: must be true or false, not 'yes'",
+        "line 7: spool.max_mebibytes: must be from 1 to any size, not 0",
+        "line 8: spool.max_hour: unknown; did you mean 'max_hours'?",
+        "line 9: samplers.proces: unknown; did you mean 'process'?",
+        "line 11: samplers.process.top: must be a whole number, not True",
+        "line 13: samplers.network.skip: must be a list of texts, not 'lo'",
         "collector_key: missing. The collector's public key, from the install line.",
-        "insecure: must be true or false, not 'yes'",
-        "interval_ms: must be from 100 to 3600000, not 99",
-        "samplers.network.skip: must be a list of texts, not 'lo'",
-        "samplers.proces: unknown; did you mean 'process'?",
-        "samplers.process.top: must be a whole number, not True",
-        "spool.max_hour: unknown; did you mean 'max_hours'?",
-        "spool.max_mebibytes: must be from 1 to any size, not 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("interval_ms = 1", 3),
+        ("# a comment = [\n\ninterval_ms = 1", 5),
+        ("[spool]\n[samplers.network]\nskip = [\n 'interval_ms = 3', # ]\n]\nenabled = 3", 8),
+        ("spool = { max_hours = 0 }", 3),
+        ("\nspool.max_hours = 0", 4),
+        ('"interval_ms" = 1', 3),
+        ("[\"spool\"]\n'max_hours' = 0", 4),
+    ],
+)
+def test_a_fault_names_its_line(text: str, line: int) -> None:
+    (found,) = faults(RIGHT + text)
+    assert found.startswith(f"line {line}: ")
+
+
+def test_text_that_is_not_toml_is_placed_too() -> None:
+    (found,) = faults(RIGHT + "\n\nspool = = 3")
+    assert "line 5" in found
+
+
+BEFORE = [
+    "",
+    "# x = [",
+    'n = """\nmax_hour = 7\n"""',
+    "q = '[spool'",
+    "a.b = {c = 1}",
+    "t = [\n1,\n2, # ]\n]",
+]
+
+
+@given(st.lists(st.sampled_from(BEFORE), max_size=len(BEFORE), unique=True))
+def test_the_line_is_right_whatever_comes_before(before: list[str]) -> None:
+    text = "\n".join([*before, "[spool]", "max_hour = 1"])
+    fault = f"line {text.count(chr(10)) + 1}: spool.max_hour: unknown; did you mean 'max_hours'?"
+    assert fault in faults(text)
 
 
 @pytest.mark.parametrize(
