@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.keys import BadKey, from_text
+from pudim_agent.checks import ChecksConfig
 from pudim_agent.samplers import SamplerConfig, samplers
 from pudim_agent.tables import lines
 
@@ -62,6 +63,7 @@ class AgentConfig:
         default=None, metadata={"help": "Certificates to trust instead of the system's."}
     )
     spool: SpoolConfig = field(default_factory=SpoolConfig)
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
     samplers: Mapping[str, SamplerConfig] = field(default_factory=dict)
 
 
@@ -84,10 +86,12 @@ def parse(text: str, state_dir: Path | None = None) -> AgentConfig:
     if state_dir is not None:
         table.setdefault("state_dir", str(state_dir))
     table["spool"] = _record(SpoolConfig, table.get("spool", {}), "spool.", faults)
+    table["checks"] = _record(ChecksConfig, table.get("checks", {}), "checks.", faults)
     table["samplers"] = _samplers(table.get("samplers", {}), faults)
     config = _record(AgentConfig, table, "", faults)
     if config is not None:
         faults.extend(_unsafe(config))
+        faults.extend(f"checks.{one}" for one in config.checks.faults())
     if faults or config is None:
         raise ConfigFaults(_placed(faults, text))
     return config

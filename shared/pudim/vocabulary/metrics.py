@@ -102,6 +102,26 @@ _TABLE = (
     _gauge("pudim.agent.samplers.errors", "{error}", "Failed readings since the agent started."),
     _gauge("pudim.agent.ticks.missed", "{tick}", "Samples not taken in time since the agent started."),
     _gauge("pudim.agent.clock.jumps", "{jump}", "Steps of the wall clock since the agent started."),
+    # What checks find; each series also carries the labels of its source, pudim.check.id and pudim.check.kind
+    _gauge("pudim.check.up", "1", "Whether what is checked works: 1 or 0; unknown is no value."),
+    _gauge("pudim.check.duration", "s", "Time the check took; of a ping the mean round trip."),
+    _gauge("pudim.check.phase.duration", "s", "Time of one part of a check.", "pudim.check.phase"),
+    _gauge("pudim.check.http.status_code", "{code}", "Status that a web server answered."),
+    _gauge(
+        "pudim.check.certificate.remaining", "s", "Time a certificate still holds; negative once it ended."
+    ),
+    _gauge("pudim.check.packet_loss", "1", "Share of echo requests without a reply."),
+    _gauge(
+        "pudim.check.round_trip.duration",
+        "s",
+        "Time from an echo request to its reply.",
+        "pudim.check.statistic",
+    ),
+    _gauge("pudim.check.answer.count", "{record}", "Records that a name server answered."),
+    _gauge("pudim.check.process.count", "{process}", "Processes that were found."),
+    _gauge("pudim.check.file.count", "{file}", "Files that were found."),
+    _gauge("pudim.check.file.age", "s", "Age of the newest and of the oldest file.", "pudim.check.file"),
+    _gauge("pudim.check.file.size", "By", "Size of the newest file."),
 )
 
 
