@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.layouts import MAX_SERIES, Labels, Layout, Source
 from pudim_agent.deltas import NAN
-from pudim_agent.samplers import Host, Reading, Sampler, Series, Tick
+from pudim_agent.samplers import Host, Reading, Sampling, Series, Tick
 
 _log = logging.getLogger(__name__)
 _Key = tuple[str, Labels]
@@ -27,7 +27,7 @@ class UnevenReading(PudimError):
 
 
 class Assembly:
-    def __init__(self, samplers: Mapping[str, Sampler], host: Host) -> None:
+    def __init__(self, samplers: Mapping[str, Sampling], host: Host) -> None:
         self._samplers, self._vitals = samplers, host.vitals
         self._last: dict[str, list[Reading]] = {}
         self._complained: set[tuple[str, type[Exception]]] = set()
@@ -42,7 +42,7 @@ class Assembly:
         self._sources = {key: self._source(key, readings) for key, readings in gathered.items()}
         return [Frame(self._sources[key][1], _join(readings)) for key, readings in gathered.items()]
 
-    def _readings(self, name: str, sampler: Sampler, tick: Tick) -> list[Reading]:
+    def _readings(self, name: str, sampler: Sampling, tick: Tick) -> list[Reading]:
         try:
             found = [_even(one) for one in sampler.sample(tick)]
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way; the others go on

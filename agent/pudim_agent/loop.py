@@ -12,13 +12,14 @@ from typing import Any
 
 from pudim_agent import identity as identities
 from pudim_agent.assembly import Assembly
+from pudim_agent.checks import CheckRunner
 from pudim_agent.clock import Clock, SystemClock
 from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
 from pudim_agent.orders import AgentOrders
-from pudim_agent.samplers import Host, Running, Sampler, samplers
+from pudim_agent.samplers import Host, Running, Sampling, samplers
 from pudim_agent.schedule import Schedule, Tick
 from pudim_agent.spool import Limits, Spool
 from pudim_agent.stream import Stream
@@ -34,11 +35,13 @@ class Agent:
         """Raises SpoolInUse."""
         self._clock = clock
         self._host = Host()
-        self._samplers = {
+        self._checks = CheckRunner(config.checks, config.state_dir, clock, self._host.notices)
+        self._samplers: dict[str, Sampling] = {
             name: sampler(self._host, config.samplers[name])
             for name, sampler in samplers.items()
             if config.samplers[name].enabled
         }
+        self._samplers["checks"] = self._checks
         self._assembly = Assembly(self._samplers, self._host)
         self._spool = Spool(
             config.state_dir / "spool",
@@ -50,7 +53,7 @@ class Agent:
             identity,
             self._spool,
             clock=clock,
-            orders=AgentOrders(self._schedule),
+            orders=AgentOrders(self._schedule, checks=self._checks),
             notices=self._host.notices,
             facts=host_facts(),
         )
@@ -92,7 +95,7 @@ class Agent:
         vitals.missed_ticks, vitals.clock_jumps = grid.missed, grid.jumps
 
 
-def background(found: Mapping[str, Sampler]) -> list[Coroutine[Any, Any, None]]:
+def background(found: Mapping[str, Sampling]) -> list[Coroutine[Any, Any, None]]:
     """What samplers do beside being sampled, each under supervision."""
     return [supervised(f"sampler {name}", one.run) for name, one in found.items() if isinstance(one, Running)]
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pudim.vocabulary.metrics import METRICS
+from pudim.vocabulary.registry import Registry
 from pudim.wire.layouts import Labels, Series, labels_of
 from pudim_agent.notices import Notices
-from pudim_agent.registry import Registry
 from pudim_agent.schedule import Tick
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Running",
     "Sampler",
     "SamplerConfig",
+    "Sampling",
     "Series",
     "Tick",
     "Vitals",
@@ -105,14 +106,18 @@ class SamplerConfig:
         return ()
 
 
-class Sampler(Protocol):
-    Config: ClassVar[type[SamplerConfig]]
-
-    def __init__(self, host: Host, config: Any, /) -> None: ...
+class Sampling(Protocol):
+    """What is asked at every tick."""
 
     def sample(self, tick: Tick, /) -> Iterable[Reading]:
         """Whatever it raises costs this sampler its values of this tick, and nobody else's."""
         ...
+
+
+class Sampler(Sampling, Protocol):
+    Config: ClassVar[type[SamplerConfig]]
+
+    def __init__(self, host: Host, config: Any, /) -> None: ...
 
 
 @runtime_checkable
