@@ -22,6 +22,7 @@ from pudim_agent.orders import AgentOrders
 from pudim_agent.samplers import Host, Running, Sampling, samplers
 from pudim_agent.schedule import Schedule, Tick
 from pudim_agent.spool import Limits, Spool
+from pudim_agent.status import Status
 from pudim_agent.stream import Stream
 from pudim_agent.supervision import supervised
 
@@ -58,11 +59,16 @@ class Agent:
             facts=host_facts(),
         )
 
+        self._status = Status(
+            config.state_dir, self._stream, self._spool, clock=clock, interval_ms=config.interval_ms
+        )
+
     async def run(self) -> None:
         """Until cancelled. What is not acknowledged then stays in the spool."""
         parts = [
             asyncio.ensure_future(supervised("sampling", self._sample)),
             asyncio.ensure_future(supervised("stream", self._stream.run)),
+            asyncio.ensure_future(supervised("status", self._status.run)),
             *map(asyncio.ensure_future, background(self._samplers)),
         ]
         try:

@@ -112,6 +112,7 @@ class Session:
         self._gaps = 0
         self._hold_until = 0.0
         self.progressed = False
+        self.acknowledged_at: int | None = None
 
     @property
     def oldest_unanswered(self) -> tuple[bytes, int] | None:
@@ -224,6 +225,7 @@ class Session:
         self._spool.acknowledge(boot_id, seq)
         self._sent = deque(one for one in self._sent if one.boot_id != boot_id or one.seq > seq)
         self.progressed, self._gaps = True, 0
+        self.acknowledged_at = self._wall_ms()
         self._settle()
 
     def _refused(self, refusal: Refuse, boot_id: bytes, seq: int) -> None:

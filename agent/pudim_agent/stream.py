@@ -89,6 +89,16 @@ class Stream:
         self._suspected: tuple[bytes, int] | None = None
         self._convictions = 0
 
+    @property
+    def connected(self) -> bool:
+        """Whether both ends have proved who they are."""
+        return self._session is not None
+
+    @property
+    def acknowledged_at(self) -> int | None:
+        """When the collector last took something over this connection, in Unix milliseconds."""
+        return None if self._session is None else self._session.acknowledged_at
+
     def wake(self) -> None:
         """The spool holds something new."""
         if self._session is not None:

@@ -1,4 +1,4 @@
-"""Installs Pudim's agent, starts it, and puts updates in place: python3 -I launch install|uninstall|prepare|run."""
+"""Installs Pudim's agent, starts it, and puts updates in place: python3 -I launch install|uninstall|prepare|run|stage."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ def _do(places: Places, wish: argparse.Namespace) -> int:
         return starting.run(places, wish.patience)
     if wish.verb == "prepare":
         starting.prepare(places)
+    elif wish.verb == "stage":
+        import staging
+
+        staging.stage(places, wish)
     elif wish.verb == "uninstall":
         installing.uninstall(places)
     else:
@@ -61,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         "--patience", type=float, default=_PATIENCE_SECONDS, help="seconds an update has to stream"
     )
     prepare, uninstall = verbs.add_parser("prepare"), verbs.add_parser("uninstall")
-    for one in (install, run, prepare, uninstall):
+    stage = verbs.add_parser("stage")
+    for name in ("url", "version", "digest", "signature"):
+        stage.add_argument(f"--{name}", required=True)
+    stage.add_argument("--ca-file")
+    stage.add_argument("--insecure", action="store_true")
+    for one in (install, run, prepare, uninstall, stage):
         one.add_argument("--root", default="/", help="install below this folder instead")
     return parser
 

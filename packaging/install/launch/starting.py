@@ -17,6 +17,7 @@ from typing import NoReturn
 import tree
 from places import Places
 from release import File, Refused, key_from_text, open_signed, this_target
+from staging import check_newer
 from trial import (
     FAILS,
     WORKS,
@@ -25,7 +26,6 @@ from trial import (
     add_failed,
     decide,
     is_streaming,
-    read_failed,
     read_small,
     read_trial,
     read_verdict,
@@ -82,10 +82,9 @@ def _take_staged(places: Places) -> None:
     key = key_from_text(read_small(places.release_key).decode("ascii", "replace"))
     release = open_signed(read_small(places.staged / "release", MAX_SIGNED_BYTES), key)
     previous = tree.current(places)
-    if previous is None or release.order <= tree.current_order(places):
-        raise Refused(f"{release.version} is not newer than {previous}")
-    if release.directory in read_failed(places):
-        raise Refused(f"{release.directory} was tried before and did not stream")
+    if previous is None:
+        raise Refused("no agent is installed that it could take the place of")
+    check_newer(places, release.directory, release.order)
 
     def fetch(one: File) -> bytes:
         return read_small(places.staged / one.sha256, one.size)
