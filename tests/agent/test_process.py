@@ -144,13 +144,13 @@ def test_a_program_that_renames_itself_for_ever_does_not_make_a_source_for_each_
 def test_the_walk_is_rare(on: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     walks: list[float] = []
     processes = make("process", on)
-    walk = processes._walk
+    walk = processes._begin_walk
 
     def noted(now: float) -> None:
         walks.append(now)
         walk(now)
 
-    monkeypatch.setattr(processes, "_walk", noted)
+    monkeypatch.setattr(processes, "_begin_walk", noted)
     for second in range(0, 200, 10):
         look(processes, float(second))
     assert walks == [0, 10, 70, 130, 190]

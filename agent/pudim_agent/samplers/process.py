@@ -1,7 +1,8 @@
 """The busiest and the largest processes by executable name.
 
 Reading every process is the dearest thing an agent does, so all are read once a minute only; in between just
-those of the names that led then, which costs a tenth.
+those of the names that led then, which costs a tenth. No tick reads more than a fixed number of them: on a host
+with thousands a walk takes several ticks, and a crowd of one name is read in turns.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from heapq import nlargest
 from math import isnan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pudim_agent.deltas import NAN
+from pudim_agent.process_details import ProcessDetails
 from pudim_agent.samplers import Host, Reading, SamplerConfig, Tick, read, samplers, series
 from pudim_agent.text import printable
 
@@ -27,6 +30,9 @@ _COUNTS = tuple(series("system.process.count", {"process.status": status}) for s
 _KERNEL_THREAD = 0x00200000
 _KERNEL, _OTHER = "[kernel]", "[other]"
 _NAMES_A_BOOT = 512  # a program that renames itself for ever must not make a source for each name
+_READS_A_TICK = 1000  # 15 to 25 ms
+_TELL_SECONDS = 30.0
+_WATCHED_MS = 1000  # ticks this close together are for somebody who looks
 _PAGE = os.sysconf("SC_PAGESIZE")
 _HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -34,10 +40,14 @@ _HERTZ = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True)
 class ProcessConfig(SamplerConfig):
     top: int = field(
-        default=10, metadata={"help": "How many names by CPU, and by memory.", "low": 1, "high": 50}
+        default=10,
+        metadata={"help": "How many names, and processes, by CPU and by memory.", "low": 1, "high": 50},
     )
     walk_seconds: float = field(
         default=60.0, metadata={"help": "Time between looks at every process.", "low": 1.0, "high": 3600.0}
+    )
+    command_lines: bool = field(
+        default=True, metadata={"help": "Tell the command lines of the leading processes, without secrets."}
     )
 
 
@@ -54,6 +64,19 @@ class Process(NamedTuple):
     cpu: float = NAN
 
 
+@dataclass
+class _Walk:
+    """A look at every process that was there when it began."""
+
+    begun: float
+    left: list[int]
+    found: dict[int, Process] = field(default_factory=dict)
+
+    def take(self, most: int) -> list[int]:
+        taken, self.left = self.left[:most], self.left[most:]
+        return taken
+
+
 @samplers.register("process")
 class Processes:
     Config = ProcessConfig
@@ -61,34 +84,56 @@ class Processes:
     def __init__(self, host: Host, config: ProcessConfig) -> None:
         self._host, self._config = host, config
         self._cores = os.cpu_count() or 1
+        self._details = ProcessDetails(host.proc, command_lines=config.command_lines)
         self._seen: dict[int, Process] = {}
         self._groups: dict[str, list[int]] = {}
         self._counts: list[float] = []
+        self._walk: _Walk | None = None
         self._walked: float | None = None
         self._walk_due = 0.0
+        self._turn = 0
+        self._tell_due = 0.0
+        self._before_ms = 0
         self._labels: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def sample(self, tick: Tick) -> Iterable[Reading]:
-        if self._walked is None or tick.monotonic >= self._walk_due:
-            self._walk(tick.monotonic)
-        else:
-            self._refresh(tick.monotonic)
-        yield Reading(_COUNTS, self._counts)
+        if self._walk is None and (self._walked is None or tick.monotonic >= self._walk_due):
+            self._begin_walk(tick.monotonic)
+        self._refresh(tick.monotonic)
+        if self._walk is not None:
+            self._go_on(self._walk, tick.monotonic)
+        self._tell(tick)
+        if self._counts:
+            yield Reading(_COUNTS, self._counts)
         for name, pids in self._groups.items():
             yield Reading(_GROUP, self._sum(pids), "process", self._label(name))
 
-    def _walk(self, now: float) -> None:
+    def _begin_walk(self, now: float) -> None:
         every = [int(entry) for entry in os.listdir(self._host.proc) if entry.isdigit()]  # noqa: PTH208
-        self._seen = self._look(every, now)
+        self._walk = _Walk(now, every)
+
+    def _go_on(self, walk: _Walk, now: float) -> None:
+        walk.found.update(self._look(walk.take(_READS_A_TICK), now))
+        if not walk.left:
+            self._walk = None
+            self._end_walk(walk)
+
+    def _end_walk(self, walk: _Walk) -> None:
         # The first walk knows no CPU use to rank by, so the next tick walks again.
-        self._walk_due = now if self._walked is None else now + self._config.walk_seconds
-        self._walked = now
+        self._walk_due = walk.begun if self._walked is None else walk.begun + self._config.walk_seconds
+        self._walked = walk.begun
+        self._seen = {pid: _newer(found, self._seen.get(pid)) for pid, found in walk.found.items()}
         groups = self._by_name()
         self._groups = {name: groups[name] for name in _leaders(groups, self._seen, self._config.top)}
         self._counts = _count(self._seen.values())
+        self._details.look_again()
 
     def _refresh(self, now: float) -> None:
         pids = [pid for group in self._groups.values() for pid in group]
+        if len(pids) > _READS_A_TICK:
+            start = self._turn % len(pids)
+            pids = (pids[start:] + pids[:start])[:_READS_A_TICK]
+            self._turn = start + _READS_A_TICK
         fresh = self._look(pids, now)
         for pid in pids:
             before = self._seen.pop(pid, None)
@@ -96,6 +141,49 @@ class Processes:
                 self._seen[pid] = found
         self._groups = {
             name: [pid for pid in group if pid in self._seen] for name, group in self._groups.items()
+        }
+
+    def _tell(self, tick: Tick) -> None:
+        watched = 0 < tick.time_ms - self._before_ms <= _WATCHED_MS
+        self._before_ms = tick.time_ms
+        if self._walked is None or (tick.monotonic < self._tell_due and not watched):
+            return
+        self._tell_due = tick.monotonic + _TELL_SECONDS
+        top = self._config.top
+        busy = nlargest(top, (pid for pid, one in self._seen.items() if one.cpu > 0), self._cpu)
+        large = nlargest(top, (pid for pid, one in self._seen.items() if one.memory > 0), self._memory)
+        told = {pid: one for pid in {*busy, *large} if (one := self._told(pid, tick.monotonic))}
+        document = {
+            "cpu": [told[pid] for pid in busy if pid in told],
+            "memory": [told[pid] for pid in large if pid in told],
+        }
+        self._host.notices.tell("processes", tick.time_ms, document)
+
+    def _cpu(self, pid: int) -> float:
+        return self._seen[pid].cpu
+
+    def _memory(self, pid: int) -> int:
+        return self._seen[pid].memory
+
+    def _told(self, pid: int, now: float) -> dict[str, Any] | None:
+        """None when it is another process by now, or none."""
+        seen = self._seen[pid]
+        found = seen if seen.at == now else self._look([pid], now).get(pid)
+        if found is None or found.started != seen.started:
+            return None
+        try:
+            details = self._details.of(pid, found.started, found.name)
+        except OSError:
+            return None
+        return {
+            "pid": pid,
+            "name": found.name,
+            "command": details.command,
+            "user": details.user,
+            "cpu": None if isnan(found.cpu) else round(found.cpu, 4),
+            "memory": found.memory,
+            "threads": found.threads,
+            "started": self._details.started_ms(found.started),
         }
 
     def _look(self, pids: Iterable[int], now: float) -> dict[int, Process]:
@@ -136,6 +224,11 @@ class Processes:
         if name not in self._labels and len(self._labels) >= _NAMES_A_BOOT:
             name = _OTHER
         return self._labels.setdefault(name, (("process.executable.name", name),))
+
+
+def _newer(found: Process, seen: Process | None) -> Process:
+    """Leaders are looked at in every tick of a walk too, and a second look at one moment knows no CPU use."""
+    return seen if seen and seen.started == found.started and seen.at >= found.at else found
 
 
 def _leaders(groups: Mapping[str, list[int]], seen: Mapping[int, Process], top: int) -> list[str]:
