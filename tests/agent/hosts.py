@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from pathlib import Path
@@ -10,18 +11,21 @@ from typing import Any
 from pudim_agent.samplers import Host, Reading, Tick, samplers
 
 TREES = Path(__file__).with_name("hosts")
-FAKE_SPACE = os.statvfs_result((4096, 4096, 1000, 400, 300, 0, 0, 0, 0, 255))
-"""1000 blocks, 400 free, 300 of them for everybody."""
+FAKE_SPACE = os.statvfs_result((4096, 4096, 1000, 400, 300, 500, 200, 100, 0, 255))
+"""1000 blocks, 400 free, 300 of them for everybody; 500 inodes, 200 free, 100 of them for everybody."""
 
 
 def host(name: str, copy_to: Path | None = None, **changes: Any) -> Host:
     tree = TREES / name
     if copy_to is not None:
-        shutil.copytree(tree, copy_to, dirs_exist_ok=True)
+        shutil.copytree(tree, copy_to, symlinks=True, dirs_exist_ok=True)
         tree = copy_to
     settings: dict[str, Any] = {
         "proc": str(tree / "proc"),
         "sys": str(tree / "sys"),
+        "run": str(tree / "run"),
+        "programs": str(tree / "bin"),
+        "netlink": False,
         "statvfs": lambda _path: FAKE_SPACE,
     }
     return Host(**{**settings, **changes})
@@ -30,6 +34,16 @@ def host(name: str, copy_to: Path | None = None, **changes: Any) -> Host:
 def make(kind: str, on: Host, **config: Any) -> Any:
     sampler = samplers[kind]
     return sampler(on, sampler.Config(**config))
+
+
+def settled(kind: str, on: Host, **config: Any) -> Any:
+    """A sampler whose slow source, if it has one, has answered once."""
+    sampler = make(kind, on, **config)
+    if slow := getattr(sampler, "slow", None):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(slow.refresh())
+        loop.close()
+    return sampler
 
 
 def named(readings: list[Reading]) -> dict[str, float]:

@@ -70,14 +70,26 @@ def test_swapping(tmp_path: Path) -> None:
 
 
 def test_no_swap_no_series() -> None:
-    assert not [name for name in look(make("memory", host("small")), 0) if "paging" in name]
+    assert not [
+        name
+        for name in look(make("memory", host("small")), 0)
+        if "paging.usage" in name or "operations" in name
+    ]
 
 
-def test_pressure() -> None:
-    found = look(make("pressure", host("big")), 0)
+def test_pressure(tmp_path: Path) -> None:
+    on = host("big", tmp_path)
+    pressure = make("pressure", on)
+    assert all(map(isnan, look(pressure, 0).values()))
+    rewrite(on, "pressure/cpu", "total=1\n", "total=1250001\n")
+    found = look(pressure, 10)
     assert found["system.linux.pressure.share{some,cpu}"] == pytest.approx(0.125)
-    assert found["system.linux.pressure.share{full,io}"] == pytest.approx(0.25)
+    assert found["system.linux.pressure.share{full,io}"] == 0
     assert look(make("pressure", host("small")), 0) == {}
+
+
+def test_pressure_on_interrupts_where_the_kernel_has_it() -> None:
+    assert "system.linux.pressure.share{full,irq}" in look(make("pressure", host("metal")), 0)
 
 
 def test_load_and_uptime() -> None:
@@ -119,6 +131,9 @@ def test_filesystems() -> None:
     found = look(make("filesystem", host("big")), 0)
     points = {name.split(",")[1] for name in found if name.startswith("system.filesystem.limit")}
     assert points == {"/", "/boot/efi", "/mnt/my disk", "/pool"}
+    assert found["system.filesystem.inodes.usage{/dev/sda1,/mnt/my disk,used,xfs}"] == 300
+    assert found["system.filesystem.inodes.usage{/dev/sda1,/mnt/my disk,free,xfs}"] == 100
+    assert found["system.filesystem.inodes.utilization{/dev/sda1,/mnt/my disk,xfs}"] == pytest.approx(0.75)
     assert found["system.filesystem.usage{/dev/sda1,/mnt/my disk,used,xfs}"] == 600 * 4096
     assert found["system.filesystem.usage{/dev/sda1,/mnt/my disk,free,xfs}"] == 300 * 4096
     assert found["system.filesystem.utilization{/dev/sda1,/mnt/my disk,xfs}"] == pytest.approx(600 / 900)
@@ -160,7 +175,8 @@ def test_a_filesystem_that_does_not_answer_is_unknown() -> None:
     def statvfs(_path: str) -> os.statvfs_result:
         raise PermissionError
 
-    assert all(isnan(value) for value in look(make("filesystem", host("big", statvfs=statvfs)), 0).values())
+    found = look(make("filesystem", host("big", statvfs=statvfs)), 0)
+    assert all(isnan(value) != ("readonly" in name) for name, value in found.items())
 
 
 def test_network(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pudim.vocabulary.registry import Registry
 from pudim.wire.layouts import Labels, Series, labels_of
 from pudim_agent.notices import Notices
 from pudim_agent.schedule import Tick
+from pudim_agent.storage import Storage
 
 __all__ = [
     "Host",
@@ -77,6 +78,7 @@ class Host:
     vitals: Vitals = field(default_factory=Vitals)
     notices: Notices = field(default_factory=Notices)
     """Where a sampler tells what is no number: names, states, command lines."""
+    storage: Storage = field(default_factory=Storage)
 
     def read(self, path: str) -> bytes:
         """A file under /proc. Raises OSError."""

@@ -15,7 +15,8 @@ _SECTOR = 512  # the kernel's unit in this file, whatever the disk's own sector 
 # Columns after the name, from Documentation/admin-guide/iostats.rst: operations, merged, sectors, milliseconds.
 _READS, _READ_SECTORS, _READ_MS = 0, 2, 3
 _WRITES, _WRITE_SECTORS, _WRITE_MS = 4, 6, 7
-_BUSY_MS = 9
+_BUSY_MS, _WEIGHTED_MS = 9, 10
+_MOST = 96  # disks, eight series each; a layout has 2048
 _Counters = dict[bytes, tuple[int, ...]]
 
 
@@ -51,8 +52,8 @@ class Disk:
         found: _Counters = {}
         for line in text.splitlines():
             _, _, name, *columns = line.split()
-            if self._wanted(name):
-                found[name] = tuple(map(int, columns[: _BUSY_MS + 1]))
+            if self._wanted(name) and len(found) < _MOST:
+                found[name] = tuple(map(int, columns[: _WEIGHTED_MS + 1]))
         return found
 
     def _wanted(self, name: bytes) -> bool:
@@ -75,6 +76,7 @@ def _rates(before: Sequence[int] | None, after: Sequence[int], seconds: float) -
         ratio(gained[_WRITES], seconds),
         ratio(gained[_WRITE_MS] / 1000, gained[_WRITES]),
         _at_most_one(ratio(gained[_BUSY_MS] / 1000, seconds)),
+        ratio(gained[_WEIGHTED_MS] / 1000, seconds),
     ]
 
 
@@ -88,3 +90,4 @@ def _layout(device: str) -> Iterable[Series]:
         for metric in ("system.disk.io.rate", "system.disk.operations.rate", "system.disk.await"):
             yield series(metric, {"system.device": device, "disk.io.direction": way})
     yield series("system.disk.utilization", {"system.device": device})
+    yield series("system.linux.disk.queue.length", {"system.device": device})

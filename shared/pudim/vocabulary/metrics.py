@@ -40,6 +40,7 @@ def _gauge(name: str, unit: str, description: str, *labels: str) -> Metric:
 _MOUNT = ("system.filesystem.mountpoint", "system.device", "system.filesystem.type")
 _DISK = ("system.device", "disk.io.direction")
 _NETWORK = ("network.interface.name", "network.io.direction")
+_HARDWARE = ("hw.id", "hw.name", "hw.type")
 
 
 _TABLE = (
@@ -61,10 +62,10 @@ _TABLE = (
         "Pages swapped in and out.",
         "system.paging.direction",
     ),
-    _gauge(
+    _rate(
         "system.linux.pressure.share",
         "1",
-        "Share of the last 10 seconds in which some or all work waited for a resource.",
+        "Share of the time since the sample before in which some or all work waited for a resource.",
         "resource",
         "kind",
     ),
@@ -86,6 +87,140 @@ _TABLE = (
     _rate("system.network.errors.rate", "{error}/s", "Faulty packets.", *_NETWORK),
     _rate("system.network.dropped.rate", "{packet}/s", "Packets dropped.", *_NETWORK),
     _gauge("system.uptime", "s", "Time since the host booted."),
+    # The host itself, in detail
+    _rate(
+        "system.cpu.logical.mode.utilization",
+        "1",
+        "Share of one mode in one logical core, of the first cores.",
+        "cpu.logical_number",
+        "cpu.mode",
+    ),
+    _gauge(
+        "system.cpu.frequency",
+        "Hz",
+        "Speed of a logical core, or the mean of those that were asked.",
+        "cpu.logical_number",
+    ),
+    _rate("system.cpu.context_switches.rate", "{switch}/s", "Changes from one thread to another."),
+    _rate("system.cpu.interrupts.rate", "{interrupt}/s", "Interrupts served."),
+    _rate("system.process.created.rate", "{process}/s", "Processes and threads started."),
+    _gauge(
+        "system.linux.thread.count",
+        "{thread}",
+        "Threads that run or wait for a core, or are blocked by a disk.",
+        "state",
+    ),
+    _gauge("system.memory.shared", "By", "Memory of tmpfs and shared segments, which is part of cached."),
+    _gauge("system.linux.memory.anonymous", "By", "Memory of programs that is in no file."),
+    _gauge("system.linux.memory.mapped", "By", "Files mapped by programs."),
+    _gauge("system.linux.memory.slab.usage", "By", "The kernel's own objects.", "linux.memory.slab.state"),
+    _gauge("system.linux.memory.page_tables", "By", "Page tables."),
+    _gauge("system.linux.memory.kernel_stack", "By", "Stacks of threads in the kernel."),
+    _gauge("system.linux.memory.dirty", "By", "Changed file pages that are not written yet."),
+    _gauge("system.linux.memory.writeback", "By", "File pages that are being written."),
+    _gauge("system.linux.memory.committed", "By", "Memory promised to programs, used or not."),
+    _gauge("system.linux.memory.commit_limit", "By", "What may be promised when overcommitting is off."),
+    _gauge(
+        "system.linux.memory.hugepages.usage",
+        "By",
+        "Reserved huge pages, where there are any.",
+        "system.memory.state",
+    ),
+    _gauge(
+        "system.linux.memory.zswap.usage",
+        "By",
+        "Swapped pages kept compressed in memory: what they take, and what they were.",
+        "state",
+    ),
+    _rate("system.paging.faults.rate", "{fault}/s", "Page faults.", "system.paging.fault.type"),
+    _rate("system.linux.memory.oom_kills.rate", "{kill}/s", "Processes killed because memory was out."),
+    _gauge(
+        "system.filesystem.inodes.usage",
+        "{inode}",
+        "Inodes used and free, where the filesystem counts them.",
+        *_MOUNT,
+        "system.filesystem.state",
+    ),
+    _gauge("system.filesystem.inodes.utilization", "1", "Share of the inodes in use.", *_MOUNT),
+    _gauge(
+        "system.linux.filesystem.readonly", "1", "1 when the filesystem takes no writes, else 0.", *_MOUNT
+    ),
+    _rate("system.linux.disk.queue.length", "{operation}", "Mean number of operations in flight.", _DISK[0]),
+    _gauge("system.network.up", "1", "1 when the interface has a link, 0 when it has none.", _NETWORK[0]),
+    _gauge("system.network.bandwidth.limit", "By/s", "Speed of the link, each way.", _NETWORK[0]),
+    _gauge(
+        "system.network.connection.count",
+        "{connection}",
+        "Connections by state, and sockets of UDP.",
+        "network.transport",
+        "network.connection.state",
+    ),
+    _gauge("system.linux.socket.count", "{socket}", "Sockets of every kind."),
+    _gauge("system.linux.tcp.orphan.count", "{socket}", "TCP sockets that no process holds any more."),
+    _gauge("system.linux.tcp.memory", "By", "Memory in TCP's buffers."),
+    _gauge("system.linux.conntrack.count", "{connection}", "Connections that the firewall keeps track of."),
+    _gauge(
+        "system.linux.conntrack.limit", "{connection}", "How many it can; beyond that packets are dropped."
+    ),
+    _rate("system.network.tcp.segment.rate", "{segment}/s", "TCP segments.", "network.io.direction"),
+    _rate("system.network.tcp.retransmit.rate", "{segment}/s", "TCP segments sent again."),
+    _rate(
+        "system.network.tcp.open.rate",
+        "{connection}/s",
+        "TCP connections opened by or to this host.",
+        "state",
+    ),
+    _rate("system.network.tcp.failure.rate", "{connection}/s", "TCP connections that failed.", "error.type"),
+    _rate("system.network.udp.datagram.rate", "{datagram}/s", "UDP datagrams.", "network.io.direction"),
+    _rate("system.network.udp.errors.rate", "{datagram}/s", "UDP datagrams lost in this host.", "error.type"),
+    _gauge(
+        "system.linux.file_descriptor.count", "{file_descriptor}", "Open file descriptors of all processes."
+    ),
+    _gauge("system.linux.file_descriptor.limit", "{file_descriptor}", "How many there may be."),
+    _gauge("system.boot.time", "s", "When the host booted, in Unix time."),
+    _gauge("system.user.count", "{user}", "Users that are logged in."),
+    _gauge("system.user.session.count", "{session}", "Their sessions."),
+    _gauge("system.linux.clock.offset", "s", "How far the clock is off, as far as the kernel is told."),
+    _gauge("system.linux.clock.max_error", "s", "Bound of the clock's error."),
+    _gauge("system.linux.clock.synchronized", "1", "1 when the clock follows a time server, else 0."),
+    _gauge(
+        "system.linux.raid.device.count",
+        "{device}",
+        "Devices of a software array: how many it wants, has working, failed and spare.",
+        "system.device",
+        "state",
+    ),
+    _gauge(
+        "system.linux.raid.sync.progress",
+        "1",
+        "Share of a running resync, recovery or check.",
+        "system.device",
+    ),
+    _gauge("hw.temperature", "Cel", "Temperature of a sensor, a disk or a GPU.", *_HARDWARE),
+    _gauge("hw.temperature.limit", "Cel", "What the sensor calls critical.", *_HARDWARE),
+    _gauge("hw.fan.speed", "rpm", "Speed of a fan.", *_HARDWARE),
+    _gauge("hw.fan.speed_ratio", "1", "Speed of a fan, of its highest.", *_HARDWARE),
+    _gauge("hw.power", "W", "Power taken, or given by a battery.", *_HARDWARE),
+    _gauge("hw.battery.charge", "1", "Charge of a battery.", *_HARDWARE),
+    _gauge("hw.status", "1", "1 when the state holds, else 0.", *_HARDWARE, "hw.state"),
+    _gauge(
+        "hw.physical_disk.endurance_utilization",
+        "1",
+        "Share of a disk's endurance that is used up.",
+        *_HARDWARE,
+    ),
+    _gauge(
+        "hw.physical_disk.smart",
+        "1",
+        "A figure of the disk's own diagnosis.",
+        *_HARDWARE,
+        "hw.smart_attribute",
+    ),
+    _gauge("hw.gpu.utilization", "1", "Share of time with work on the GPU.", *_HARDWARE),
+    _gauge("hw.gpu.memory.usage", "By", "Memory of a GPU in use.", *_HARDWARE),
+    _gauge("hw.gpu.memory.limit", "By", "Memory of a GPU.", *_HARDWARE),
+    _gauge("hw.gpu.memory.utilization", "1", "Share of a GPU's memory in use.", *_HARDWARE),
+    # End of the host itself
     _gauge(
         "system.process.count", "{process}", "Processes by state, counted once a minute.", "process.status"
     ),
@@ -99,6 +234,11 @@ _TABLE = (
     _gauge("pudim.agent.spool.usage", "By", "Batches waiting for the collector's acknowledgement."),
     _gauge("pudim.agent.spool.count", "{batch}", "Batches waiting for the collector's acknowledgement."),
     _gauge("pudim.agent.batches.lost", "{batch}", "Batches given up since the agent started."),
+    _gauge(
+        "pudim.agent.batches.thinned",
+        "{batch}",
+        "Batches that gave way to the means of their minutes since the agent started.",
+    ),
     _gauge("pudim.agent.samplers.errors", "{error}", "Failed readings since the agent started."),
     _gauge("pudim.agent.ticks.missed", "{tick}", "Samples not taken in time since the agent started."),
     _gauge("pudim.agent.clock.jumps", "{jump}", "Steps of the wall clock since the agent started."),
@@ -122,6 +262,25 @@ _TABLE = (
     _gauge("pudim.check.file.count", "{file}", "Files that were found."),
     _gauge("pudim.check.file.age", "s", "Age of the newest and of the oldest file.", "pudim.check.file"),
     _gauge("pudim.check.file.size", "By", "Size of the newest file."),
+    # What other programs bring through the agent
+    _gauge("pudim.custom.series", "{series}", "Series that other programs bring this way.", "pudim.custom"),
+    _gauge(
+        "pudim.custom.dropped",
+        "{series}",
+        "Series turned away in the last hour because there were too many, about.",
+        "pudim.custom",
+    ),
+    _gauge("pudim.textfile.age", "s", "Time since the file was last written."),
+    _gauge("pudim.scrape.up", "1", "Whether the exporter's last answer could be read: 1 or 0."),
+    _gauge("pudim.scrape.duration", "s", "Time the exporter took to answer."),
+    _gauge("pudim.scrape.samples", "{sample}", "Samples in the exporter's last answer that were wanted."),
+    _rate("pudim.statsd.line.rate", "{line}/s", "Lines taken by StatsD."),
+    _gauge("pudim.statsd.lines.bad", "{line}", "Lines that could not be read since the agent started."),
+    _gauge(
+        "pudim.statsd.packets.dropped",
+        "{packet}",
+        "Packets that the kernel dropped as more came than are read, since the agent started.",
+    ),
 )
 
 
