@@ -12,7 +12,7 @@ from pudim_agent.deltas import NAN
 from pudim_agent.samplers import Host, Reading, Sampling, Series, Tick
 
 _log = logging.getLogger(__name__)
-_Key = tuple[str, Labels]
+_Key = tuple[str, Labels, int]
 
 
 class Frame(NamedTuple):
@@ -38,7 +38,7 @@ class Assembly:
         for name, sampler in self._samplers.items():
             for reading in self._readings(name, sampler, tick):
                 if reading.series:
-                    gathered.setdefault((reading.source, reading.labels), []).append(reading)
+                    gathered.setdefault((reading.source, reading.labels, reading.part), []).append(reading)
         self._sources = {key: self._source(key, readings) for key, readings in gathered.items()}
         return [Frame(self._sources[key][1], _join(readings)) for key, readings in gathered.items()]
 
@@ -68,7 +68,7 @@ class Assembly:
         joined = [one for part in parts for one in part]
         if len(joined) > MAX_SERIES:
             _log.warning("%s has %d series; only the first %d are sent", key[0], len(joined), MAX_SERIES)
-        return parts, Source(*key, Layout(tuple(joined[:MAX_SERIES])))
+        return parts, Source(*key[:2], Layout(tuple(joined[:MAX_SERIES])))
 
 
 def _even(reading: Reading) -> Reading:

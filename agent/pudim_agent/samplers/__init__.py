@@ -17,6 +17,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 from pudim.vocabulary.metrics import METRICS
 from pudim.vocabulary.registry import Registry
 from pudim.wire.layouts import Labels, Series, labels_of
+from pudim_agent.custom.census import Census
 from pudim_agent.notices import Notices
 from pudim_agent.schedule import Tick
 from pudim_agent.storage import Storage
@@ -48,6 +49,8 @@ class Reading(NamedTuple):
     values: Sequence[float]
     source: str = "host"
     labels: Labels = ()
+    part: int = 0
+    """Readings of one source are joined if they are of one part; others make frames, and layouts, of their own."""
 
 
 @dataclass
@@ -78,6 +81,8 @@ class Host:
     vitals: Vitals = field(default_factory=Vitals)
     notices: Notices = field(default_factory=Notices)
     """Where a sampler tells what is no number: names, states, command lines."""
+    custom: Census = field(default_factory=Census)
+    """How many series other programs may bring."""
     storage: Storage = field(default_factory=Storage)
 
     def read(self, path: str) -> bytes:
