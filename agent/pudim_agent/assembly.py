@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.layouts import MAX_SERIES, Labels, Layout, Source
 from pudim_agent.deltas import NAN
+from pudim_agent.rounding import Places, places_of, rounded
 from pudim_agent.samplers import Host, Reading, Sampling, Series, Tick
 
 _log = logging.getLogger(__name__)
@@ -18,6 +19,12 @@ _Key = tuple[str, Labels, int]
 class Frame(NamedTuple):
     source: Source
     values: Sequence[float]
+
+
+class _Known(NamedTuple):
+    parts: tuple[tuple[Series, ...], ...]
+    source: Source
+    places: Places
 
 
 class UnevenReading(PudimError):
@@ -31,7 +38,7 @@ class Assembly:
         self._samplers, self._vitals = samplers, host.vitals
         self._last: dict[str, list[Reading]] = {}
         self._complained: set[tuple[str, type[Exception]]] = set()
-        self._sources: dict[_Key, tuple[tuple[tuple[Series, ...], ...], Source]] = {}
+        self._sources: dict[_Key, _Known] = {}
 
     def frames(self, tick: Tick) -> list[Frame]:
         gathered: dict[_Key, list[Reading]] = {}
@@ -40,7 +47,7 @@ class Assembly:
                 if reading.series:
                     gathered.setdefault((reading.source, reading.labels, reading.part), []).append(reading)
         self._sources = {key: self._source(key, readings) for key, readings in gathered.items()}
-        return [Frame(self._sources[key][1], _join(readings)) for key, readings in gathered.items()]
+        return [_frame(self._sources[key], readings) for key, readings in gathered.items()]
 
     def _readings(self, name: str, sampler: Sampling, tick: Tick) -> list[Reading]:
         try:
@@ -57,18 +64,17 @@ class Assembly:
             self._complained.add((name, type(error)))
             _log.warning("sampler %s failed: %s: %s (said once)", name, type(error).__name__, error)
 
-    def _source(
-        self, key: _Key, readings: Sequence[Reading]
-    ) -> tuple[tuple[tuple[Series, ...], ...], Source]:
+    def _source(self, key: _Key, readings: Sequence[Reading]) -> _Known:
         """The source of last time as long as every part of its layout is the same object."""
         parts = tuple(one.series for one in readings)
         known = self._sources.get(key)
-        if known and len(known[0]) == len(parts) and all(map(_is, known[0], parts)):
+        if known and len(known.parts) == len(parts) and all(map(_is, known.parts, parts)):
             return known
         joined = [one for part in parts for one in part]
         if len(joined) > MAX_SERIES:
             _log.warning("%s has %d series; only the first %d are sent", key[0], len(joined), MAX_SERIES)
-        return parts, Source(*key[:2], Layout(tuple(joined[:MAX_SERIES])))
+        layout = tuple(joined[:MAX_SERIES])
+        return _Known(parts, Source(*key[:2], Layout(layout)), places_of(layout))
 
 
 def _even(reading: Reading) -> Reading:
@@ -81,5 +87,6 @@ def _is(one: object, other: object) -> bool:
     return one is other
 
 
-def _join(readings: Iterable[Reading]) -> list[float]:
-    return [value for reading in readings for value in reading.values][:MAX_SERIES]
+def _frame(known: _Known, readings: Iterable[Reading]) -> Frame:
+    joined = [value for reading in readings for value in reading.values][:MAX_SERIES]
+    return Frame(known.source, rounded(joined, known.places))
