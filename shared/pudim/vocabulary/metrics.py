@@ -242,25 +242,6 @@ _TABLE = (
     _gauge("pudim.agent.samplers.errors", "{error}", "Failed readings since the agent started."),
     _gauge("pudim.agent.ticks.missed", "{tick}", "Samples not taken in time since the agent started."),
     _gauge("pudim.agent.clock.jumps", "{jump}", "Steps of the wall clock since the agent started."),
-    # What other programs bring through the agent
-    _gauge("pudim.custom.series", "{series}", "Series that other programs bring this way.", "pudim.custom"),
-    _gauge(
-        "pudim.custom.dropped",
-        "{series}",
-        "Series turned away in the last hour because there were too many, about.",
-        "pudim.custom",
-    ),
-    _gauge("pudim.textfile.age", "s", "Time since the file was last written."),
-    _gauge("pudim.scrape.up", "1", "Whether the exporter's last answer could be read: 1 or 0."),
-    _gauge("pudim.scrape.duration", "s", "Time the exporter took to answer."),
-    _gauge("pudim.scrape.samples", "{sample}", "Samples in the exporter's last answer that were wanted."),
-    _rate("pudim.statsd.line.rate", "{line}/s", "Lines taken by StatsD."),
-    _gauge("pudim.statsd.lines.bad", "{line}", "Lines that could not be read since the agent started."),
-    _gauge(
-        "pudim.statsd.packets.dropped",
-        "{packet}",
-        "Packets that the kernel dropped as more came than are read, since the agent started.",
-    ),
     # What checks find; each series also carries the labels of its source, pudim.check.id and pudim.check.kind
     _gauge("pudim.check.up", "1", "Whether what is checked works: 1 or 0; unknown is no value."),
     _gauge("pudim.check.duration", "s", "Time the check took; of a ping the mean round trip."),
