@@ -10,7 +10,8 @@ from pathlib import Path
 from pudim.vocabulary.errors import PudimError
 from pudim_agent import frugality
 
-_USAGE = "usage: python -m pudim_agent [--config FILE] [--with-parent]"
+_USAGE = "usage: python -m pudim_agent [--config FILE] [--policy FILE] [--with-parent]"
+_PATHS = ("--config", "--policy")
 _WITH_PARENT = "--with-parent"
 
 
@@ -18,24 +19,27 @@ def main(arguments: list[str]) -> int:
     """The exit status: 0 after a signal, 1 when the agent cannot start, 2 when it is called wrongly."""
     with_parent = _WITH_PARENT in arguments
     rest = [word for word in arguments if word != _WITH_PARENT]
-    if rest and (len(rest) != 2 or rest[0] != "--config"):  # noqa: PLR2004
+    paths = {name: Path(path) for name, path in zip(rest[::2], rest[1::2], strict=False)}
+    if len(rest) != 2 * len(paths) or not paths.keys() <= set(_PATHS):
         print(_USAGE, file=sys.stderr)  # noqa: T201
         return 2
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
     frugality.tune_malloc()
     try:
-        _run(Path(rest[1]) if rest else None, with_parent=with_parent)
+        _run(paths.get("--config"), paths.get("--policy"), with_parent=with_parent)
     except PudimError as error:
         print(f"{error.code}: {error.detail}\n{error.hint}".strip(), file=sys.stderr)  # noqa: T201 - for a person, who needs no traceback
         return 1
     return 0
 
 
-def _run(path: Path | None, *, with_parent: bool) -> None:
+def _run(config: Path | None, policy: Path | None, *, with_parent: bool) -> None:
     from pudim_agent.config import DEFAULT_CONFIG, load
     from pudim_agent.loop import run
+    from pudim_agent.policy import DEFAULT_POLICY
 
-    asyncio.run(run(load(path or DEFAULT_CONFIG), with_parent=with_parent))
+    loaded = load(config or DEFAULT_CONFIG)
+    asyncio.run(run(loaded, with_parent=with_parent, policy=policy or DEFAULT_POLICY))
 
 
 if __name__ == "__main__":

@@ -8,17 +8,22 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
+from pudim.wire.keys import from_text, public_from_bytes
 from pudim_agent import identity as identities
+from pudim_agent.actions import Surroundings, Update
 from pudim_agent.assembly import Assembly
 from pudim_agent.checks import CheckRunner
 from pudim_agent.clock import Clock, SystemClock
+from pudim_agent.commanding import Commands
 from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
 from pudim_agent.orders import AgentOrders
+from pudim_agent.policy import DEFAULT_POLICY
 from pudim_agent.samplers import Host, Running, Sampling, samplers
 from pudim_agent.schedule import Schedule, Tick
 from pudim_agent.spool import Limits, Spool
@@ -32,7 +37,9 @@ _SETTLED_SECONDS = 15.0  # by then the first samples are taken and the first con
 
 
 class Agent:
-    def __init__(self, config: AgentConfig, identity: Identity, clock: Clock) -> None:
+    def __init__(
+        self, config: AgentConfig, identity: Identity, clock: Clock, policy: Path = DEFAULT_POLICY
+    ) -> None:
         """Raises SpoolInUse."""
         self._clock = clock
         self._host = Host()
@@ -49,14 +56,26 @@ class Agent:
             Limits(config.spool.max_mebibytes << 20, int(config.spool.max_hours * 3_600_000)),
         )
         self._schedule = Schedule(config.interval_ms, clock)
+        orders = AgentOrders(self._schedule, checks=self._checks)
+        self._commands = Commands(
+            config.state_dir,
+            identity,
+            public_from_bytes(from_text(config.collector_key)),
+            notices=self._host.notices,
+            clock=clock,
+            around=Surroundings(self._host.notices, orders.hurry, update=_updating(config)),
+            policy=policy,
+        )
+        orders.commands = self._commands
         self._stream = Stream(
             config,
             identity,
             self._spool,
             clock=clock,
-            orders=AgentOrders(self._schedule, checks=self._checks),
+            orders=orders,
             notices=self._host.notices,
             facts=host_facts(),
+            results=self._commands,
         )
 
         self._status = Status(
@@ -69,6 +88,7 @@ class Agent:
             asyncio.ensure_future(supervised("sampling", self._sample)),
             asyncio.ensure_future(supervised("stream", self._stream.run)),
             asyncio.ensure_future(supervised("status", self._status.run)),
+            asyncio.ensure_future(supervised("commands", self._commands.run)),
             *map(asyncio.ensure_future, background(self._samplers)),
         ]
         try:
@@ -101,6 +121,15 @@ class Agent:
         vitals.missed_ticks, vitals.clock_jumps = grid.missed, grid.jumps
 
 
+def _updating(config: AgentConfig) -> Update:
+    async def update(version: str, manifest: bytes, signature: bytes) -> str:
+        from pudim_agent import updating
+
+        return await updating.update(version, manifest, signature, config)
+
+    return update
+
+
 def background(found: Mapping[str, Sampling]) -> list[Coroutine[Any, Any, None]]:
     """What samplers do beside being sampled, each under supervision."""
     return [supervised(f"sampler {name}", one.run) for name, one in found.items() if isinstance(one, Running)]
@@ -112,12 +141,12 @@ def _end_with_input(task: asyncio.Future[None]) -> None:
         task.cancel()
 
 
-async def run(config: AgentConfig, *, with_parent: bool = False) -> None:
+async def run(config: AgentConfig, *, with_parent: bool = False, policy: Path = DEFAULT_POLICY) -> None:
     """Until SIGTERM or SIGINT, or with `with_parent` until standard input ends, which a killed parent's does.
 
     Raises a PudimError when the agent cannot start.
     """
-    agent = Agent(config, identities.load(config.state_dir), SystemClock())
+    agent = Agent(config, identities.load(config.state_dir), SystemClock(), policy)
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pudim.wire.codec import pack
 from pudim.wire.messages import MAX_NOTICE_BYTES, Notice
 
 _log = logging.getLogger(__name__)
+_ROOM_FOR_WORDS = 16 << 10
 
 
 class Notices:
@@ -38,6 +39,15 @@ class Notices:
         self._messages[kind] = (self._number, Notice(kind, at_ms, document).encode())
         self._changed.set()
 
+    def repeat(self) -> int:
+        """Tell each subject once more, as it was told last and as it will be told next; how many there are."""
+        self._documents.clear()
+        for kind, (_, message) in list(self._messages.items()):
+            self._number += 1
+            self._messages[kind] = (self._number, message)
+        self._changed.set()
+        return len(self._messages)
+
     def since(self, number: int) -> Iterator[tuple[int, bytes]]:
         """The messages that came after the one of that number, oldest first."""
         yield from sorted(one for one in self._messages.values() if one[0] > number)
@@ -46,3 +56,14 @@ class Notices:
         """Wait until something was told that `since` has not given yet, perhaps."""
         await self._changed.wait()
         self._changed.clear()
+
+
+def fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many of the first as one document has room for, beside a few words."""
+    found, left = [], MAX_NOTICE_BYTES - _ROOM_FOR_WORDS
+    for entry in entries:
+        left -= len(pack(entry))
+        if left < 0:
+            break
+        found.append(entry)
+    return found

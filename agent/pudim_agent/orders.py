@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 
-from pudim.wire.messages import Checks, Command, Taken
+from pudim.wire.messages import Checks, Command, Mandate, Taken
 from pudim_agent.checks import CheckRunner
+from pudim_agent.commanding import Commands
 from pudim_agent.schedule import Schedule
 
-_log = logging.getLogger(__name__)
+_HURRIED_MS = 1_000
+_HURRIED_SECONDS = 2.0
 
 
 class AgentOrders:
     """Implements pudim_agent.session.Orders."""
 
-    def __init__(self, schedule: Schedule, checks: CheckRunner | None = None) -> None:
+    def __init__(
+        self, schedule: Schedule, commands: Commands | None = None, checks: CheckRunner | None = None
+    ) -> None:
         self._schedule, self._checks = schedule, checks
+        self.commands = commands
+        self._wished: int | None = None
 
     def set_interval(self, interval_ms: int | None) -> None:
+        self._wished = interval_ms
         self._schedule.set_interval(interval_ms)
+
+    def hurry(self) -> None:
+        """Sample at once, on the grid of a second, and then as before."""
+        if self._schedule.interval_ms > _HURRIED_MS:
+            self._schedule.set_interval(_HURRIED_MS)
+            asyncio.get_running_loop().call_later(_HURRIED_SECONDS, self._as_wished)
+
+    def _as_wished(self) -> None:
+        self._schedule.set_interval(self._wished)
 
     def set_checks(self, checks: Checks) -> None:
         if self._checks is not None:
             self._checks.take(checks)
 
     def command(self, command: Command) -> None:
-        _log.debug("a command of %d bytes", len(command.envelope))
+        if self.commands is not None:
+            self.commands.command(command)
 
     def taken(self, taken: Taken) -> None:
-        _log.debug("results up to %d are stored", taken.sequence)
+        if self.commands is not None:
+            self.commands.taken(taken)
+
+    def mandate(self, mandate: Mandate) -> None:
+        if self.commands is not None:
+            self.commands.mandate(mandate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from pudim import __version__
@@ -21,6 +21,7 @@ from pudim.wire.messages import (
     Command,
     Configure,
     FromCollector,
+    Mandate,
     Refuse,
     SlowDown,
     Taken,
@@ -75,6 +76,20 @@ class Orders(Protocol):
 
     def taken(self, taken: Taken) -> None: ...
 
+    def mandate(self, mandate: Mandate) -> None: ...
+
+
+class Results(Protocol):
+    """What became of commands, kept until the collector has it."""
+
+    def since(self, sequence: int) -> Iterable[tuple[int, bytes]]:
+        """Messages that came after the one of that number, oldest first."""
+        ...
+
+    async def answered(self) -> None:
+        """Wait until there may be another one."""
+        ...
+
 
 class _Sent(NamedTuple):
     boot_id: bytes
@@ -102,7 +117,9 @@ class Session:
         clock: Clock,
         orders: Orders,
         notices: Notices,
+        results: Results | None = None,
     ) -> None:
+        self._results = results
         self._socket, self._channel, self._spool = socket, channel, spool
         self._clock, self._orders, self._notices = clock, orders, notices
         self._work = asyncio.Event()
@@ -131,7 +148,12 @@ class Session:
         self._work.set()
         parts = [
             asyncio.ensure_future(part)
-            for part in (self._send_batches(), self._send_notices(), self._take_answers())
+            for part in (
+                self._send_batches(),
+                self._send_notices(),
+                self._send_results(),
+                self._take_answers(),
+            )
         ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -179,6 +201,15 @@ class Session:
                 told = number
             await self._notices.changed()
 
+    async def _send_results(self) -> None:
+        sent = 0
+        while self._results is not None:
+            for sequence, message in list(self._results.since(sent)):
+                await self._send(message)
+                sent = sequence
+            await self._results.answered()
+        await asyncio.Event().wait()  # whoever ends first ends the session
+
     async def _send(self, body: bytes) -> None:
         await self._socket.send(self._channel.seal(body))
 
@@ -220,6 +251,8 @@ class Session:
                 self._orders.command(answer)
             case Taken():
                 self._orders.taken(answer)
+            case Mandate():
+                self._orders.mandate(answer)
 
     def _acknowledged(self, boot_id: bytes, seq: int) -> None:
         self._spool.acknowledge(boot_id, seq)

@@ -22,7 +22,7 @@ from pudim_agent.clock import Clock
 from pudim_agent.config import AgentConfig
 from pudim_agent.identity import Identity
 from pudim_agent.notices import Notices
-from pudim_agent.session import Orders, Session, shake_hands
+from pudim_agent.session import Orders, Results, Session, shake_hands
 from pudim_agent.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -77,7 +77,9 @@ class Stream:
         notices: Notices,
         facts: Mapping[str, str],
         pace: Pace | None = None,
+        results: Results | None = None,
     ) -> None:
+        self._results = results
         self._config, self._identity, self._spool = config, identity, spool
         self._clock, self._orders, self._notices, self._facts = clock, orders, notices, facts
         self._pace = pace or Pace()
@@ -137,7 +139,13 @@ class Stream:
         handshake = AgentHandshake(self._identity.agent_id, self._identity.key, self._collector)
         channel = await shake_hands(socket, handshake, self._pace.dial)
         session = Session(
-            socket, channel, self._spool, clock=self._clock, orders=self._orders, notices=self._notices
+            socket,
+            channel,
+            self._spool,
+            clock=self._clock,
+            orders=self._orders,
+            notices=self._notices,
+            results=self._results,
         )
         self._session = session
         self._say("", "connected to %s", self._config.url)
