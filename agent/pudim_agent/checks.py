@@ -208,10 +208,12 @@ class CheckRunner:
             _log.error("check %s failed", name, exc_info=error)
 
     async def _rest(self, patience: float) -> None:
+        """Until something changed. Not by wait_for, which may swallow the cancellation that is to end us."""
+        alarm = asyncio.get_running_loop().call_later(patience, self._changed.set)
         try:
-            await asyncio.wait_for(self._changed.wait(), patience)
-        except asyncio.TimeoutError:
-            return
+            await self._changed.wait()
+        finally:
+            alarm.cancel()
         self._changed.clear()
 
     async def _attempt(self, planned: _Planned, spec: Spec) -> None:

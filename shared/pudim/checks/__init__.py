@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pudim.checks.addresses import Guard
+from pudim.checks.deadlines import within
 from pudim.vocabulary.registry import Registry
 
 NAN = float("nan")
@@ -159,7 +160,8 @@ async def attempt(spec: Spec, around: Surroundings) -> Outcome:
     started = around.timer()
     kind = checks[spec.kind]
     try:
-        return await asyncio.wait_for(kind(spec.config).run(around, spec.timeout), spec.timeout)
+        async with within(spec.timeout):
+            return await kind(spec.config).run(around, spec.timeout)
     except asyncio.TimeoutError:
         return Outcome(
             kind.silence, around.timer() - started, f"not done within {spec.timeout:g} s", "timeout"

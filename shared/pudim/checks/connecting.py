@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from pudim.checks import Down, Figure, NotUp, Surroundings, Unknown
 from pudim.checks.addresses import plain
+from pudim.checks.deadlines import within
 
 MOST_ADDRESSES = 4
 """Of a name with more, these are tried."""
@@ -126,7 +127,8 @@ async def connect(
     failure: NotUp = Down("timeout", f"{host} does not answer")
     for address in addresses:
         try:
-            return await asyncio.wait_for(_open(address, port), patience / len(addresses))
+            async with within(patience / len(addresses)):
+                return await _open(address, port)
         except asyncio.TimeoutError:  # noqa: PERF203 - each address may fail by itself
             failure = Down("timeout", f"{address} port {port} does not answer")
         except OSError as error:
@@ -150,7 +152,7 @@ async def _open(address: str, port: int) -> socket.socket:
 
 def failed(error: OSError, about: str) -> NotUp:
     """What a failed call says: of the other side, or of this machine, which tells nothing of the other side."""
-    words = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+    words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
     if error.errno in _OURS:
         return Unknown(_OURS[error.errno], f"{about}: {words}")
     code = _CODES.get(error.errno or 0, "reset" if isinstance(error, ConnectionError) else "failed")

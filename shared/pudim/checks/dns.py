@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pudim.checks import Down, Figure, NotUp, Outcome, Status, Surroundings, Unknown, checks, setting
 from pudim.checks.addresses import plain
 from pudim.checks.connecting import ascii_name, failed, is_name
+from pudim.checks.deadlines import within
 from pudim.checks.dns_codec import MOST_BYTES, TYPES, Answer, BadMessage, decode_answer, encode_question
 
 COUNT = Figure("pudim.check.answer.count")
@@ -59,7 +60,8 @@ class Dns:
         failure: NotUp = Down("timeout", "no name server answers")
         for resolver in resolvers:
             try:
-                answer = await asyncio.wait_for(self._ask(resolver, timeout), timeout / len(resolvers))
+                async with within(timeout / len(resolvers)):
+                    answer = await self._ask(resolver, timeout)
                 return self._judge(answer, around.timer() - started)
             except asyncio.TimeoutError:  # noqa: PERF203 - each server may fail by itself
                 failure = Down("timeout", f"the name server {resolver} does not answer")

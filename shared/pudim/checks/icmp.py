@@ -129,10 +129,11 @@ class Pinger:
 
     async def _next_reply(self, patience: float) -> None:
         self._arrived.clear()
+        alarm = asyncio.get_running_loop().call_later(patience, self._arrived.set)
         try:
-            await asyncio.wait_for(self._arrived.wait(), patience)
-        except asyncio.TimeoutError:
-            return
+            await self._arrived.wait()
+        finally:
+            alarm.cancel()
 
     def _request(self, sequence: int) -> bytes:
         kind = 128 if self._six else 8

@@ -9,6 +9,7 @@ import sys
 import warnings
 
 from pudim.checks import Unknown
+from pudim.checks.deadlines import within
 
 SECONDS = 2.0
 LONGEST_PATTERN = 512
@@ -44,7 +45,8 @@ async def is_found(pattern: str, text: str) -> bool:
     )
     try:
         said = f"{pattern}\0{text}".encode(errors="replace")
-        await asyncio.wait_for(process.communicate(said), SECONDS)
+        async with within(SECONDS):
+            await process.communicate(said)
     except asyncio.TimeoutError as error:
         raise Unknown("pattern_too_slow", f"the pattern took longer than {SECONDS:g} s") from error
     finally:

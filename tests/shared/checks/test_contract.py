@@ -69,4 +69,9 @@ def test_only_the_kind_in_use_is_imported() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith('pudim.checks.')))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["pudim.checks.addresses", "pudim.checks.connecting", "pudim.checks.tcp"]
+    assert said.split() == [
+        "pudim.checks.addresses",
+        "pudim.checks.connecting",
+        "pudim.checks.deadlines",
+        "pudim.checks.tcp",
+    ]
