@@ -20,7 +20,7 @@ NEEDED = ("cpu", "disk", "filesystem", "load", "memory", "network", "process", "
 """Every Linux has what these read, so that its absence is an error; what others read may be missing."""
 LISTENING = ("statsd",)
 """Those that read nothing of the host say how much came to them."""
-ELSEWHERE = ("pudim.check.", "pudim.scrape.", "pudim.textfile.")
+ELSEWHERE = ("pudim.check.", "pudim.scrape.", "pudim.textfile.", "container.", "pudim.container.", "systemd.")
 """Metrics that need a server or a directory of one's own, which other tests give them."""
 SIGNED = ("system.linux.clock.offset", "hw.temperature")
 

@@ -262,6 +262,56 @@ _TABLE = (
     _gauge("pudim.check.file.count", "{file}", "Files that were found."),
     _gauge("pudim.check.file.age", "s", "Age of the newest and of the oldest file.", "pudim.check.file"),
     _gauge("pudim.check.file.size", "By", "Size of the newest file."),
+    # What containers use; each series also carries the labels of its source, container.name and the like
+    _rate("container.cpu.usage", "{cpu}", "Cores in use."),
+    _gauge("container.cpu.limit", "{cpu}", "Cores it may use."),
+    _rate("container.cpu.utilization", "1", "Share of its limit in use."),
+    _rate("container.cpu.throttled.share", "1", "Share of scheduling periods in which its limit stopped it."),
+    _gauge("container.memory.usage", "By", "Memory it is charged for, file pages included."),
+    _gauge(
+        "container.memory.working_set", "By", "Memory without the file pages that can be dropped at once."
+    ),
+    _gauge("container.memory.rss", "By", "Memory that no file stands behind."),
+    _gauge("container.memory.limit", "By", "Memory it may use."),
+    _gauge("container.memory.utilization", "1", "Share of its limit in the working set."),
+    _rate("container.memory.oom_kill.rate", "{process}/s", "Processes killed as its memory was used up."),
+    _rate("container.disk.io.rate", "By/s", "Bytes moved.", _DISK[1]),
+    _rate("container.disk.operations.rate", "{operation}/s", "Operations begun.", _DISK[1]),
+    _rate("container.network.io.rate", "By/s", "Bytes moved; of a network of its own only.", _NETWORK[1]),
+    _gauge("container.thread.count", "{thread}", "Threads of all its processes."),
+    _gauge(
+        "container.pressure.share",
+        "1",
+        "Share of the last 10 seconds in which some or all of its work waited for a resource.",
+        "resource",
+        "kind",
+    ),
+    _gauge("container.uptime", "s", "Time since it was started."),
+    _gauge("pudim.container.health", "1", "Its own check: 1 healthy, 0 not; starting is no value."),
+    _gauge("pudim.container.restart.count", "{restart}", "Restarts by the runtime's restart policy."),
+    _gauge("pudim.container.count", "{container}", "Containers by state.", "container.state"),
+    _gauge("pudim.container.left_out.count", "{container}", "Running containers over the limit of series."),
+    # What systemd runs
+    _gauge(
+        "systemd.unit.count",
+        "{unit}",
+        "Loaded units by state.",
+        "systemd.unit.type",
+        "systemd.unit.active_state",
+    ),
+    _gauge(
+        "systemd.unit.active",
+        "1",
+        "Whether a unit that failed, or is listed, is active: 1 or 0.",
+        "systemd.unit.name",
+    ),
+    _gauge(
+        "systemd.unit.restart.count",
+        "{restart}",
+        "Restarts by systemd of such a service.",
+        "systemd.unit.name",
+    ),
+    _gauge("systemd.degraded", "1", "Whether any unit failed: 1 or 0."),
     # What other programs bring through the agent
     _gauge("pudim.custom.series", "{series}", "Series that other programs bring this way.", "pudim.custom"),
     _gauge(
