@@ -32,8 +32,7 @@ class Filling:
 
     def steps(self, samples: Iterable[Sample], now: float) -> Iterator[None]:
         """Work that may be interrupted wherever it yields. Raises BadExposition; all values stay as they were then."""
-        values: dict[Place, float] = {}
-        known: dict[bytes, Place] = {}
+        found: dict[Place | Series, Sample] = {}
         not_kept = None
         for number, sample in enumerate(samples, 1):
             if number % _STRIDE == 0:
@@ -41,16 +40,16 @@ class Filling:
             if number > MOST_SAMPLES:
                 raise BadExposition(sample.line, f"more than {MOST_SAMPLES} samples")
             try:
-                place = self._place(sample, now)
+                which = self._which(sample)
             except NotKept as refused:
                 not_kept = f"line {sample.line}: {refused.detail}"
                 continue
-            if place is not None:
-                if place in values:
-                    raise BadExposition(sample.line, "a series that comes twice")
-                values[place], known[sample.key] = sample.value, place
-        self._write(values, now)
-        self._known, self.taken, self.not_kept = known, len(values), not_kept
+            if which in found:
+                raise _twice(sample)
+            if which is not None:
+                found[which] = sample
+        yield from self._take(found, now)
+        self.not_kept = not_kept
 
     def fill(self, samples: Iterable[Sample], now: float) -> None:
         """Without interruption. Raises BadExposition."""
@@ -63,16 +62,30 @@ class Filling:
             place.value, place.used = NAN, now
         self._known = {}
 
-    def _place(self, sample: Sample, now: float) -> Place | None:
-        """None for what is not wanted, or has no room. Raises BadExposition or NotKept."""
+    def _which(self, sample: Sample) -> Place | Series | None:
+        """Where it is known to stand, or what it is; None for what is not wanted. Raises BadExposition or NotKept."""
         place = self._known.get(sample.key)
         if place is not None and not place.gone:
             return place
         name = kept_name(sample.name.decode())
         if not self._wanted(name):
             return None
-        labels = kept_labels(label_pairs(sample), self._origin.labels)
-        return self._origin.place(Series(name, unit_of(name), labels), now)
+        return Series(name, unit_of(name), kept_labels(label_pairs(sample), self._origin.labels))
+
+    def _take(self, found: dict[Place | Series, Sample], now: float) -> Iterator[None]:
+        """All of it is good by now: only then new series may take room."""
+        values: dict[Place, float] = {}
+        known: dict[bytes, Place] = {}
+        for number, (which, sample) in enumerate(found.items(), 1):
+            if number % _STRIDE == 0:
+                yield
+            place = which if isinstance(which, Place) else self._origin.place(which, now)
+            if place is not None:
+                if place in values:
+                    raise _twice(sample)
+                values[place], known[sample.key] = sample.value, place
+        self._write(values, now)
+        self._known, self.taken = known, len(values)
 
     def _write(self, values: dict[Place, float], now: float) -> None:
         for place in self._known.values():
@@ -80,3 +93,7 @@ class Filling:
                 place.value, place.used = NAN, now
         for place, value in values.items():
             place.value, place.used = value, now
+
+
+def _twice(sample: Sample) -> BadExposition:
+    return BadExposition(sample.line, "a series that comes twice")

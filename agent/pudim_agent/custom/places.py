@@ -33,6 +33,7 @@ class Shelf:
     def __init__(self, number: int, places: Sequence[Place]) -> None:
         self.number, self.places = number, tuple(places)
         self.series = tuple(one.series for one in places)
+        self.silent = True  # as long as nothing of it is known
 
     def values(self) -> list[float]:
         return [one.value for one in self.places]

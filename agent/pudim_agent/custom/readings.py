@@ -14,14 +14,19 @@ SOURCE = "custom"
 
 
 def readings(share: Share, counts: tuple[Series, ...]) -> Iterator[Reading]:
-    """Of each source in the order in which its shelves were made; a shelf on which nothing is known is left out."""
+    """Of each source in the order in which its shelves were made.
+
+    A shelf on which nothing is known is said once, so that nobody takes its last values for the newest, and left out
+    from then on.
+    """
     if not share.origins:
         return
     yield Reading(counts, [float(len(share)), float(share.dropped)], SOURCE)
     for origin in share.origins.values():
         for shelf in origin.shelves.settled():
             values = shelf.values()
-            if not all(map(isnan, values)):
+            silent, shelf.silent = shelf.silent, all(map(isnan, values))
+            if not (silent and shelf.silent):
                 yield Reading(shelf.series, values, SOURCE, origin.labels, shelf.number)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -62,7 +62,7 @@ class Textfile:
         self._files: dict[str, _File] = {}
 
     def sample(self, tick: Tick) -> Iterable[Reading]:
-        names = self._names()
+        names = self._names(tick)
         for name, file in list(self._files.items()):
             if name not in names:
                 file.vanish(tick.monotonic)
@@ -74,7 +74,7 @@ class Textfile:
         self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         yield from readings(self._share, _COUNTS)
 
-    def _names(self) -> dict[str, str]:
+    def _names(self, tick: Tick) -> dict[str, str]:
         """The path of each file by its name as it is shown. No directory means that nobody leaves anything."""
         try:
             with os.scandir(self._directory) as entries:
@@ -83,9 +83,19 @@ class Textfile:
                 )
         except (FileNotFoundError, NotADirectoryError):
             return {}
+        self._tell_left_out(found[MOST_FILES:], tick)
         return {
             printable(os.fsencode(name), MAX_TEXT): f"{self._directory}/{name}" for name in found[:MOST_FILES]
         }
+
+    def _tell_left_out(self, names: Sequence[str], tick: Tick) -> None:
+        if names:
+            first = printable(os.fsencode(names[0]))
+            self._share.origin(self._directory, {KIND: "textfile"}).say(
+                f"more than {MOST_FILES} files; {first} and those after it are not read", tick.time_ms
+            )
+        elif whole := self._share.origins.get(self._directory):
+            whole.leave()
 
 
 class _File:
