@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from pudim_web import STATIC
+from tests.web.sample_hosts import groups, host
 from tests.web.sample_pages import FORM, LATEST, SAMPLES, STRIP, TOKEN, Sample, server
 
 POLICY = (
@@ -38,6 +39,7 @@ class FakeCollector(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Conversation)
         self.servers: list[dict[str, Any]] = [server(), server("silent", id="2", name="db-1")]
+        self.host = host()
         self.asked: list[dict[str, list[str]]] = []
         self.broken: set[str] = set()
         self.empty = False
@@ -114,7 +116,12 @@ class Conversation(BaseHTTPRequestHandler):
             return Sample("servers/list.html", {"servers": self.server.servers})
         if path == "/account/tokens":
             return SAMPLES["no tokens"]
-        return Sample("metrics/server.html", {"server": server(), "latest": LATEST, "strip": STRIP})
+        known = {"latest": LATEST, "strip": STRIP, "host": self.server.host, "groups": groups()}
+        if "/parts/" in path:
+            return Sample(
+                f"notices/_{path.rpartition('/')[2]}.html", {"server": server(), "host": self.server.host}
+            )
+        return Sample("metrics/server.html", {"server": server(), **known})
 
     def _page(self, sample: Sample) -> None:
         self._answer(sample.render().encode(), "text/html; charset=utf-8")

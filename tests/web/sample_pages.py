@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pudim_web import TEMPLATES, assets
+from tests.web.sample_hosts import NOTHING as NEVER_TOLD
+from tests.web.sample_hosts import empty, groups, host
 
 NOW = "2026-11-22T16:40:05Z"
 MOMENT = datetime(2026, 11, 22, 16, 40, 5, tzinfo=UTC)
@@ -55,8 +57,18 @@ def server(state: str = "live", **changes: Any) -> dict[str, Any]:
         "memory": 0.82 if known else None,
         "disk": 0.97 if known else None,
         "tags": ["web", HOSTILE] if known else [],
+        "kernel": None,
+        "facts": {},
+        "opened_at": NOW if known else None,
+        "signs": {"containers": sign(3, 1), "units": sign(40, 2, old=True), "disks": sign(2, 0)}
+        if known
+        else {},
         **changes,
     }
+
+
+def sign(total: int, bad: int, *, old: bool = False) -> dict[str, Any]:
+    return {"total": total, "bad": bad, "received_at": NOW, "old": old}
 
 
 def latest(metric: str, value: float | None, unit: str = "1", **labels: str) -> dict[str, Any]:
@@ -78,7 +90,13 @@ TOKEN = {
     "last_used_at": None,
     "expires_at": NOW,
 }
-ENROLMENT = {"token": "t", "command": "sh -c 'x'", "expires_at": NOW, "collector_key": "ab" * 32}
+ENROLMENT: dict[str, Any] = {
+    "token": "t",
+    "command": "sh -c 'x'",
+    "expires_at": NOW,
+    "collector_key": "ab" * 32,
+    "installs": True,
+}
 SENDERS = {
     "url": "http://127.0.0.1:8460",
     "defaults": {"most_series": 50_000, "most_servers": 500},
@@ -234,6 +252,14 @@ STRIP = {
     "quarter": 98.0,
 }
 NO_STRIP = {"days": [strip_day(0, "no_contact", expected=12, percent=0.0)], "month": None, "quarter": None}
+
+
+def server_page(said: dict[str, Any], **known: Any) -> Sample:
+    charts = groups("hw.temperature", "zoo.animals", HOSTILE)
+    context = {"server": server(**known), "latest": LATEST, "strip": STRIP, "host": said, "groups": charts}
+    return Sample("metrics/server.html", context)
+
+
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
 HERE = {"url": "http://127.0.0.1:8460", "reach": "this host"}
 SAMPLES = {
@@ -261,13 +287,21 @@ SAMPLES = {
     "add": Sample("servers/add.html", {**FORM, **HERE, "enrolment": None}),
     "add, with line": Sample("servers/add.html", {**FORM, **HERE, "enrolment": ENROLMENT}),
     "add, in the open": Sample(
-        "servers/add.html", {**FORM, "url": "http://" + HOSTILE, "reach": "plain", "enrolment": ENROLMENT}
+        "servers/add.html",
+        {**FORM, "url": "http://" + HOSTILE, "reach": "plain", "enrolment": ENROLMENT | {"installs": False}},
     ),
-    "server": Sample("metrics/server.html", {"server": server(), "latest": LATEST, "strip": STRIP}),
+    "server": server_page(host()),
+    "server, hostile": server_page(host(HOSTILE), name=HOSTILE, os=HOSTILE),
+    "server, endless names": server_page(host("endless" * 1_500)),
+    "server, old words": server_page(host(old=True)),
+    "server, nothing there": server_page(empty()),
+    "server, never told": server_page(NEVER_TOLD),
     "server, from outside": Sample(
         "metrics/server.html",
         {
             "server": server(kind="outside", name=HOSTILE, os=None, agent_version=None, architecture=None),
+            "host": NEVER_TOLD,
+            "groups": [],
             "latest": [
                 latest("up", 1.0, "", job=HOSTILE, **{"pudim.sender": "lab"}),
                 latest(HOSTILE, None, "", **{"pudim.sender": "lab"}),
@@ -275,7 +309,8 @@ SAMPLES = {
         },
     ),
     "server, waiting": Sample(
-        "metrics/server.html", {"server": server("waiting"), "latest": [], "strip": NO_STRIP}
+        "metrics/server.html",
+        {"server": server("waiting"), "latest": [], "strip": NO_STRIP, "host": NEVER_TOLD, "groups": []},
     ),
     "no senders": Sample("senders/list.html", {**FORM, **SENDERS, "senders": []}),
     "senders": Sample(

@@ -10,7 +10,8 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.web.fake_collector import PAGES, FakeCollector
-from tests.web.sample_pages import server
+from tests.web.sample_hosts import SAID_AT, container, host
+from tests.web.sample_pages import server, sign
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = [
@@ -277,9 +278,93 @@ async def test_pages_show_without_script(browser: Browser, collector: FakeCollec
     await page.goto("/servers/1")
     await page.get_by_text("newest values").last.click()
     await expect(page.get_by_role("cell", name="system.uptime")).to_be_visible()
-    await expect(page.locator("pudim-chart")).to_have_count(8)
+    await expect(page.locator("pudim-chart")).to_have_count(9)
     await expect(page.locator("pudim-chart").first).to_be_hidden()
     await context.close()
+
+
+async def test_parts_are_sorted_and_filtered(page: Page) -> None:
+    await page.goto("/servers/1")
+    part = page.locator("#containers")
+    names = part.locator("tbody tr[data-key] .host-main")
+    await part.get_by_role("button", name="Memory").click()
+    assert (await names.all_inner_texts())[:2] == ["starting-up", "cache"]
+    await expect(part.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
+    await part.get_by_role("button", name="Memory").click()
+    assert (await names.all_inner_texts())[-1] == "starting-up"
+    await part.get_by_role("searchbox").fill("SHOP worker")
+    await expect(part.locator("tbody tr[data-key]:visible")).to_have_count(1)
+    await part.get_by_role("searchbox").fill("nothing like that")
+    await expect(part.get_by_text("None of them has that in its name.")).to_be_visible()
+    units = page.locator("#units")
+    await units.get_by_role("searchbox").fill("apt-daily")
+    await expect(units.get_by_text("apt-daily.timer").first).to_be_visible()
+
+
+async def test_a_container_opens_its_chart_by_keyboard(page: Page, collector: FakeCollector) -> None:
+    await page.goto("/servers/1")
+    opener = page.locator("#containers").get_by_role("button", name="shop-api-1")
+    await opener.focus()
+    await page.keyboard.press("Enter")
+    await expect(opener).to_have_attribute("aria-expanded", "true")
+    chart = page.locator("#containers tr.more pudim-chart")
+    await expect(chart).to_have_attribute("label-filter", "container.name=shop-api-1")
+    await expect(chart).to_have_attribute("data-condition", "empty")
+    assert "container.cpu.utilization" in metrics(collector.asked)
+    await chart.get_by_role("button", name="Memory").click()
+    await expect(chart).to_have_attribute("metric", "container.memory.usage")
+    await expect(chart).to_have_attribute("label-filter", "container.name=shop-api-1")
+    await page.keyboard.press("Escape")
+    await opener.click()
+    await expect(chart).to_have_count(0)
+
+
+async def test_a_part_is_renewed_in_place(page: Page, collector: FakeCollector) -> None:
+    """What somebody typed, sorted and opened stays."""
+    await page.goto("/servers/1")
+    part = page.locator("#containers")
+    await part.get_by_role("searchbox").fill("shop-")
+    await part.get_by_role("button", name="CPU").first.click()
+    await part.get_by_role("button", name="shop-api-1").click()
+    renewed = host()
+    later = "2026-11-22T16:41:00+00:00"
+    renewed["containers"] |= {"received_at": later}
+    renewed["containers"]["document"]["containers"].append(container(9, "shop-new-1", cpu=1.9))
+    renewed["units"]["document"]["manager"] = "not to be seen: it was not announced"
+    collector.host = renewed
+    collector.push("notices", {"containers": later, "units": SAID_AT})
+    await expect(part.locator("tbody tr[data-key]:visible .host-main")).to_have_text(
+        ["shop-new-1", "shop-worker-1", "shop-api-1"]
+    )
+    await expect(part).to_have_attribute("data-received", later)
+    await expect(part.get_by_role("searchbox")).to_have_value("shop-")
+    await expect(part.locator("tr.more pudim-chart")).to_be_visible()
+    await expect(part.get_by_role("button", name="shop-api-1")).to_have_attribute("aria-expanded", "true")
+    await expect(page.locator("#units")).not_to_contain_text("not to be seen")
+
+
+async def test_parts_show_without_script(browser: Browser, collector: FakeCollector) -> None:
+    context = await browser.new_context(java_script_enabled=False, base_url=collector.url)
+    page = await context.new_page()
+    await page.goto("/servers/1")
+    await page.get_by_role("link", name="Units").click()
+    await expect(page.get_by_text("backup.service").first).to_be_in_viewport()
+    await expect(page.locator("#containers")).to_contain_text("unhealthy")
+    await expect(page.locator("#processes")).to_contain_text("142 %")
+    await expect(page.locator("[data-part-filter]").first).to_be_hidden()
+    await context.close()
+
+
+async def test_the_list_hears_of_trouble(page: Page, collector: FakeCollector) -> None:
+    await page.goto("/servers")
+    row = page.locator("tr", has_text="db-1")
+    await expect(row.locator(".sign")).to_have_count(0)
+    fallen = server(
+        "silent", id="2", name="db-1", signs={"units": sign(9, 1), "checks": sign(2, 2, old=True)}
+    )
+    collector.push("servers", [server(), fallen])
+    await expect(row.locator(".sign")).to_have_text(["1 unit failed", "2 checks down (old)"])
+    await expect(row.get_by_role("link", name="1 unit failed")).to_have_attribute("href", "/servers/2#units")
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE])

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from pudim_web import TEMPLATES
-from tests.web.sample_pages import HOSTILE, SAMPLES, Sample, environment, server
+from tests.web.sample_hosts import host
+from tests.web.sample_pages import HOSTILE, SAMPLES, Sample, environment, server, server_page
 
 TEMPLATE_NAMES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
 VOID = {"meta", "link", "input", "img", "br", "path", "rect", "circle"}
@@ -137,3 +138,96 @@ def test_a_fresh_token_and_line_can_be_copied() -> None:
 
 def test_a_fresh_line_is_shown_only_after_asking() -> None:
     assert 'id="command"' not in SAMPLES["add"].render()
+
+
+def text_of(name: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", SAMPLES[name].render()))
+
+
+def test_what_was_never_told_is_not_none_and_not_fine() -> None:
+    never, nothing = text_of("server, never told"), text_of("server, nothing there")
+    assert never.count("Not available on this host.") == 6
+    assert "None failed" not in never
+    assert "Not available on this host." not in nothing
+    assert "There are none, as podman says" in nothing
+    assert text_of("server, waiting").count("Not known yet") == 6
+    assert "fine" not in SAMPLES["server, never told"].render()
+
+
+def test_old_words_are_marked_with_their_age() -> None:
+    assert text_of("server, old words").count("Old: nobody knows if it is still so.") == 6
+    assert "Old:" not in text_of("server")
+    assert 'datetime="2026-11-20T08:00:00+00:00"' in SAMPLES["server, old words"].render()
+
+
+def test_failed_units_come_first_and_are_counted() -> None:
+    text = text_of("server")
+    assert "1 failed" in text
+    assert text.index("backup.service") < text.index("apt-daily.timer")
+    assert "the system is degraded" in text
+
+
+def test_containers_say_what_is_wrong_and_what_is_not_known() -> None:
+    (card,) = re.findall(r'id="containers".*?</pudim-host-part>', SAMPLES["server"].render(), re.DOTALL)
+    assert re.findall(r'data-sign="(\w+)"', card) == [
+        "bad",
+        "fine",
+        "fine",
+        "idle",
+        "unknown",
+        "idle",
+        "waiting",
+    ]
+    assert "172 MiB" in card
+    assert "of 1.0 GiB" in card
+
+
+def test_a_process_stands_once_though_it_is_in_both_lists() -> None:
+    (card,) = re.findall(r'id="processes".*?</pudim-host-part>', SAMPLES["server"].render(), re.DOTALL)
+    assert re.findall(r'tr data-key="(\d+)"', card) == ["812", "9", "77"]
+    assert "142 %" in card
+
+
+def test_what_hosts_say_is_kept_apart_from_the_words_around_it() -> None:
+    """Text that turns the direction of writing, as a browser isolates it."""
+    turned = "\u202egnp.exe"
+    page = server_page(host(turned)).render()
+    shown = re.sub(r"<bdi[^>]*>[^<]*</bdi>|<code>[^<]*</code>|\"[^\"]*\"", "", page)
+    assert turned in page
+    assert turned not in shown
+
+
+def test_every_known_chart_is_offered_only_where_its_metric_is() -> None:
+    page = SAMPLES["server"].render()
+    assert 'heading="Temperatures"' in page
+    assert 'heading="zoo"' in page
+    assert 'heading="Fans"' not in page
+    assert 'heading="GPU"' not in page
+
+
+def test_what_needs_somebody_in_the_list() -> None:
+    row = Sample("servers/list.html", {"servers": [server()]}).render()
+    assert "1 container bad</a>" in row
+    assert "2 units failed (old)</a>" in row
+    assert (
+        "disk" not in re.sub(r"data-\w+|<[^>]+>", "", row).lower().replace("disk</th>", "")
+        or "failing" not in row
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (1_000, "1000 B"),
+        (1_024, "1.0 KiB"),
+        (1 << 30, "1.0 GiB"),
+        (2**53, "8.0 PiB"),
+        (None, "unknown"),
+    ],
+)
+def test_bytes_in_words(count: int | None, words: str) -> None:
+    template = environment().from_string(
+        '{% import "notices/_words.html" as w with context %}{{ w.bytes(count) }}'
+    )
+    assert template.render(count=count, page={}, server={}).strip() == words

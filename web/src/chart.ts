@@ -3,3 +3,5 @@ import "./charts/chart";
 import "./charts/figure";
 import "./charts/range-picker";
 import "./charts/server-state";
+import "./host/host";
+import "./host/part";

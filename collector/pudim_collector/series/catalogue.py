@@ -142,6 +142,15 @@ class Catalogue:
             self._named = (version, [self._of_metric(metric) for metric in sorted(self._by_metric)])
         return [one for one in self._named[1] if one.series]
 
+    def metrics_of(self, server_id: UUID, without: str) -> frozenset[str]:
+        """The metrics that a server ever had, but for those of sources that have the label `without`."""
+        layouts = {
+            one.layout_id
+            for one in self._by_server.get(server_id, ())
+            if without not in msgspec.json.decode(one.labels, type=dict[str, str])
+        }
+        return frozenset(metric for layout_id in layouts for metric in self._layouts[layout_id].positions)
+
     def _of_metric(self, metric: str) -> Named:
         keys = self.places(Selector((metric,)))
         unit = next((key.series.unit for key in keys), "")

@@ -20,7 +20,7 @@ from pudim_collector.series.fetching import Rows, Run, fetched, runs_of, unpacke
 from pudim_collector.series.limits import check_ranked, check_touched, estimated_rows
 from pudim_collector.series.rollups import HOUR
 from pudim_collector.series.selecting import Selector
-from pudim_collector.series.shelves import is_from_outside
+from pudim_collector.series.shelves import SENDER, is_from_outside
 from pudim_collector.series.statements import run
 from pudim_collector.series.tiers import Kept, Plan, planned
 
@@ -113,6 +113,11 @@ class Reader:
         """All metrics by name, with their units and how many series there are of each."""
         await self._pool.run(self._catalogue.refresh)
         return self._catalogue.metrics()
+
+    async def metrics_of(self, server_id: UUID) -> frozenset[str]:
+        """The metrics that a server's agent ever sent."""
+        await self._pool.run(self._catalogue.refresh)
+        return self._catalogue.metrics_of(server_id, SENDER)
 
     async def labels(self, selector: Selector) -> dict[str, set[str]]:
         """The values of each label that the selected series have."""

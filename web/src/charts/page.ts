@@ -57,7 +57,9 @@ class Page extends EventTarget {
 
   /** Reads the address again after Back or Forward. */
   follow(): void {
-    this.range = rangeOf(new URLSearchParams(location.search), FALLBACK);
+    const range = rangeOf(new URLSearchParams(location.search), FALLBACK);
+    if (queryOf(range) === queryOf(this.range)) return; // only another part of the page was gone to
+    this.range = range;
     this.dispatchEvent(new Event("range"));
   }
 }

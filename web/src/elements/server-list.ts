@@ -3,6 +3,7 @@ import type { Server } from "../live/api";
 import { Stream } from "../live/stream";
 import { everySecond } from "../live/ticker";
 import { byName, level, type Ranked, worstFirst } from "../pure/ranking";
+import { troubles } from "../pure/signs";
 import { type Figure, formatFigure } from "../pure/units";
 
 const FIGURES = ["cpu", "memory", "disk"] as const;
@@ -96,6 +97,22 @@ function showServer(row: HTMLElement, server: Server): void {
   if (state && state.textContent !== server.state) state.textContent = server.state;
   if (server.last_seen_at) row.querySelector("pudim-ago")?.setAttribute("datetime", server.last_seen_at);
   for (const figure of FIGURES) showFigure(row, figure, server[figure]);
+  showSigns(row, server);
+}
+
+function showSigns(row: HTMLElement, server: Server): void {
+  const place = row.querySelector("[data-signs]");
+  const found = troubles(server.signs ?? {});
+  if (!place || place.textContent === found.map(({ words }) => words).join("")) return;
+  place.replaceChildren(
+    ...found.map(({ kind, words, old }) => {
+      const link = document.createElement("a");
+      link.className = old ? "sign is-old" : "sign";
+      link.href = `/servers/${server.id}#${kind}`;
+      link.textContent = words;
+      return link;
+    }),
+  );
 }
 
 function showFigure(row: HTMLElement, name: (typeof FIGURES)[number], value: Figure): void {

@@ -1,6 +1,7 @@
 // Speaks to the collector's JSON API in the name of the signed-in person.
 import type { Labels } from "../pure/labels";
 import type { Columns } from "../pure/series";
+import type { Sign } from "../pure/signs";
 import type { Figure } from "../pure/units";
 
 export interface Server {
@@ -11,6 +12,7 @@ export interface Server {
   readonly cpu: Figure;
   readonly memory: Figure;
   readonly disk: Figure;
+  readonly signs: Readonly<Record<string, Sign>>;
 }
 
 export interface SeriesAnswer {

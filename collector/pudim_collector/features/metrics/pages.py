@@ -17,6 +17,7 @@ from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.metrics.rules import Place, parse_place
 from pudim_collector.features.metrics.schemas import LatestSample
 from pudim_collector.features.metrics.service import Metrics
+from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.pages import render
@@ -28,13 +29,14 @@ class MetricPages(Controller):
     include_in_schema = False
 
     @get("/servers/{server_id:uuid}", opt=requires("servers:read"))
-    async def server(
+    async def server(  # noqa: PLR0917 - one argument a part of the page
         self,
         request: Request[Any, Any, Any],
         server_id: FromPath[UUID],
         servers: NamedDependency[Servers],
         metrics: NamedDependency[Metrics],
         ledger: NamedDependency[DayLedger],
+        notices: NamedDependency[HostNotices],
     ) -> Response[str]:
         view = await servers.one(server_id)
         latest = [LatestSample.of(one) for one in await metrics.latest(server_id)]
@@ -45,6 +47,8 @@ class MetricPages(Controller):
             server=msgspec.to_builtins(view),
             latest=msgspec.to_builtins(latest),
             strip=msgspec.to_builtins(await ledger.strip(server_id)),
+            groups=await metrics.groups(server_id),
+            host=await notices.shown(view),
         )
 
     @get("/live/servers/{server_id:uuid}", opt=requires("servers:read"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from pudim_collector.features.metrics.rules import Place
+from pudim_collector.features.metrics.rules import Group, Place, charts_of
 from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
 from pudim_collector.kernel.clock import Clock
@@ -64,6 +64,10 @@ class Metrics:
 
     async def names(self) -> list[Named]:
         return await self.reader.metrics()
+
+    async def groups(self, server_id: UUID) -> list[Group]:
+        """The charts of a server, as far as its agent ever measured what they show."""
+        return charts_of(await self.reader.metrics_of(server_id))
 
     async def labels(self, metric: str) -> dict[str, set[str]]:
         return await self.reader.labels(Selector((metric,)))
