@@ -46,7 +46,7 @@ class UnixServer:
             raise BadAnswer("the answer ended early or has too long a line") from error
 
     def close(self) -> None:
-        self._writer.close()
+        self._writer.transport.abort()  # nothing is left to say
 
     async def _line(self) -> bytes:
         return (await self._reader.readuntil(b"\n")).rstrip(b"\r\n")
@@ -82,9 +82,9 @@ class UnixServer:
 async def connect(path: str, owner: int | None = None) -> UnixServer:
     """Raises OSError; NotItsOwner when the one who listens is not of the user `owner`."""
     reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
-    if owner is not None and _peer(writer) != owner:
-        writer.close()
-        raise NotItsOwner(f"user {_peer(writer)} listens in a place of user {owner}")
+    if owner is not None and (peer := _peer(writer)) != owner:
+        writer.transport.abort()
+        raise NotItsOwner(f"user {peer} listens in a place of user {owner}")
     return UnixServer(reader, writer)
 
 
