@@ -90,13 +90,18 @@ async def test_nobody_there(tmp_path: Path) -> None:
 
 
 async def test_another_user_than_the_place_belongs_to(tmp_path: Path) -> None:
+    served: list[asyncio.StreamWriter] = []
+
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
+        served.append(writer)
 
     server = await asyncio.start_unix_server(serve, str(tmp_path / "s"))
     (await connect(str(tmp_path / "s"), os.geteuid())).close()
     with pytest.raises(NotItsOwner, match="listens in a place of user"):
         await connect(str(tmp_path / "s"), os.geteuid() + 1)
+    while len(served) < 2:
+        await asyncio.sleep(0)
     server.close()
     await server.wait_closed()
     await settle()
