@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,3 +27,16 @@ class SystemClock:
 
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_HOST_BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+def host_boot() -> bytes:
+    """16 bytes that name this run of the host, within which the steady clock counts on; empty if not known."""
+    try:
+        handle = os.open(_HOST_BOOT, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return bytes.fromhex(os.read(handle, 64).decode("ascii").strip().replace("-", ""))
+        finally:
+            os.close(handle)
+    except (OSError, ValueError):
+        return b""

@@ -54,6 +54,7 @@ class Agent:
         self._spool = Spool(
             config.state_dir / "spool",
             Limits(config.spool.max_mebibytes << 20, int(config.spool.max_hours * 3_600_000)),
+            clock=clock,
         )
         self._schedule = Schedule(config.interval_ms, clock)
         orders = AgentOrders(self._schedule, checks=self._checks)
@@ -117,7 +118,7 @@ class Agent:
     def _update_vitals(self) -> None:
         vitals, grid = self._host.vitals, self._schedule.grid
         vitals.spool_bytes, vitals.spool_batches = self._spool.bytes, self._spool.batches
-        vitals.lost_batches = self._spool.lost
+        vitals.lost_batches, vitals.thinned_batches = self._spool.lost, self._spool.thinned
         vitals.missed_ticks, vitals.clock_jumps = grid.missed, grid.jumps
 
 

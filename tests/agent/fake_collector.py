@@ -163,7 +163,7 @@ class FakeCollector:
             if self.acknowledging:
                 await say(Ack(batch.boot_id, done).encode())
             return
-        if batch.seq > done + 1 + batch.skipped:
+        if batch.seq != done + 1 + batch.skipped:
             no = Refuse("sequence_gap", "", True, batch.boot_id, batch.seq, done + 1)
             await say(no.encode())
             return

@@ -225,7 +225,7 @@ async def test_batches_lost_at_the_agent_are_declared_when_the_collector_asks(
         await collector.until(lambda: link.spool.batches == 0)
     first, *_ = collector.batches
     assert first.skipped == first.seq - 1 > 0
-    assert seqs(collector) == list(range(first.seq, 501))
+    assert sum(batch.skipped + 1 for batch in collector.batches) == collector.batches[-1].seq == 500
 
 
 async def test_an_older_boot_goes_first(

@@ -87,7 +87,7 @@ class FastAgent:
         """Boot and sequence number of the newest batch in its spool."""
         newest = max((self.state_dir / "spool").glob("*.spool"))
         boot, *rest = records.whole_records(newest.read_bytes())
-        batches = [records.decode_batch(one.payload) for one in rest if one.kind == records.BATCH]
+        batches = [records.decode_batch(one) for one in rest if records.is_batch(one)]
         return records.decode_boot(boot), batches[-1].seq
 
     def stop(self) -> None:

@@ -61,6 +61,7 @@ class Vitals:
     spool_bytes: int = 0
     spool_batches: int = 0
     lost_batches: int = 0
+    thinned_batches: int = 0
     sampler_errors: int = 0
     missed_ticks: int = 0
     clock_jumps: int = 0
@@ -81,9 +82,9 @@ class Host:
     vitals: Vitals = field(default_factory=Vitals)
     notices: Notices = field(default_factory=Notices)
     """Where a sampler tells what is no number: names, states, command lines."""
+    storage: Storage = field(default_factory=Storage)
     custom: Census = field(default_factory=Census)
     """How many series other programs may bring."""
-    storage: Storage = field(default_factory=Storage)
 
     def read(self, path: str) -> bytes:
         """A file under /proc. Raises OSError."""

@@ -40,9 +40,11 @@ def is_duplicate(batch: Batch, accepted: int) -> bool:
 
 
 def lost_before(batch: Batch, accepted: int) -> int:
-    """How many batches between `accepted` and this new one never come. Raises SequenceGap for an undeclared gap."""
+    """How many batches between `accepted` and this new one never come. Raises SequenceGap if they are not those
+    that the batch says: fewer, and it may sum up some that are stored already.
+    """
     lost = batch.seq - accepted - 1
-    if lost > batch.skipped:
+    if lost != batch.skipped:
         raise SequenceGap(f"batch {batch.seq} came, {accepted + 1} was expected")
     return lost
 

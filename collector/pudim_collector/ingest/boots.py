@@ -44,5 +44,6 @@ class BootProgress:
             self._run = self._run._replace(last_ms=max(self._run.last_ms, last_ms), came_ms=now)
             return self._run
         made = Arrival(self.ledger_id, seq, before, first_ms, last_ms, lost, now)
-        self._run = made if late else None
+        # A batch after lost ones may stand for some of them, so its times are kept apart from what follows.
+        self._run = made if late and not lost else None
         return made if late or apart else None

@@ -51,6 +51,15 @@ def _little(values: array[Any]) -> bytes:
     return values.tobytes()
 
 
+def numbers(kind: str, little: bytes) -> array[Any]:
+    """A block's times (`kind` "q") or values ("d"). Raises ValueError where the bytes do not come out even."""
+    found = array(kind)
+    found.frombytes(little)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
+
+
 def block(source: bytes, times: Sequence[int], rows: Iterable[Sequence[float]]) -> Block:
     """A block from plain numbers: one time in milliseconds a row."""
     values = array("d")
@@ -101,9 +110,7 @@ def span(one: Block, width: int) -> tuple[int, int]:
     if size == 8:  # noqa: PLR2004 - one frame, the usual case
         time: int = _ONE_TIME.unpack(one.times)[0]
         return time, time
-    times = array("q", one.times)
-    if sys.byteorder == "big":
-        times.byteswap()
+    times = numbers("q", one.times)
     if any(map(int.__ge__, times, times[1:])):
         raise BadFrame("times do not increase")
     return times[0], times[-1]

@@ -171,7 +171,24 @@ async def test_what_waited_in_the_spool_is_late_and_what_overflowed_is_missing(
     assert (day["state"], day["expected"], day["stored"], day["late"]) == ("partial", 720, 540, 58 * 6)
     async with database.connection() as connection:
         rows = await fetch(connection, "SELECT count(*) FROM arrivals")
-    assert rows == [(1,)], "an hour of late batches is one row"
+    assert rows == [(2,)], "what came after the lost batches, and the rest of an hour of late ones"
+
+
+async def test_what_was_thinned_out_is_missing_but_for_one_frame_a_minute(
+    site: Site, clock: ManualClock
+) -> None:
+    agent, start = await site.enrol(), milliseconds(clock.now())
+    life = Life(start)
+    clock.advance(timedelta(minutes=30))
+    await live(site, agent, [life.block(range(start, start + 30 * MINUTE, TICK))])
+    clock.advance(timedelta(minutes=60))
+    means = life.block(range(start + 30 * MINUTE + 2 * TICK, start + 60 * MINUTE, MINUTE))
+    rest = [life.block(range(start + n * MINUTE, start + (n + 1) * MINUTE, TICK)) for n in range(60, 90)]
+    await live(site, agent, [means, *rest], first=181, skipped=179)
+    clock.advance(timedelta(minutes=2))
+    day = await day_of(site, agent)
+    assert told(day) == [("network", 30 * 5, 0), ("network", 0, 30 + 28 * 6)]
+    assert (day["expected"], day["stored"]) == (540, 540 - 30 * 5)
 
 
 async def test_days_are_judged_again_when_their_frames_come(site: Site, clock: ManualClock) -> None:

@@ -42,12 +42,15 @@ def test_a_run_of_late_batches_is_one_arrival_that_grows() -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_what_follows_lost_batches_begins_a_run(late: bool) -> None:
+def test_what_comes_after_lost_batches_stands_alone(late: bool) -> None:
+    """It may be the means of their minutes; what is missing lies before its last frame and not behind it."""
     boot = progress(TICK)
     now = 9 * TICK + (LATE_MS + 1 if late else 0)
     assert noted(boot, 9, 9 * TICK, now, lost=7) == Arrival(7, 9, TICK, 9 * TICK, 9 * TICK, 7, now)
     after = noted(boot, 10, 10 * TICK, now + TICK)
-    assert after == (Arrival(7, 9, TICK, 9 * TICK, 10 * TICK, 7, now + TICK) if late else None)
+    assert after == (Arrival(7, 10, 9 * TICK, 10 * TICK, 10 * TICK, 0, now + TICK) if late else None)
+    again = noted(boot, 11, 11 * TICK, now + 2 * TICK)
+    assert again == (Arrival(7, 10, 9 * TICK, 10 * TICK, 11 * TICK, 0, now + 2 * TICK) if late else None)
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 3), st.integers(0, 400)), max_size=30))

@@ -79,6 +79,21 @@ async def test_declared_losses_are_accepted_and_counted(link: Link) -> None:
         assert await fetch(connection, "SELECT last_seq, lost FROM ledger") == [(5, 3)]
 
 
+async def test_a_batch_that_sums_up_what_is_stored_is_not_taken(link: Link) -> None:
+    """Its agent does not know yet how far its batches were stored, and learns it so."""
+    async with link.enrol() as agent:
+        await agent.batch(1)
+        await agent.batch(2)
+        await agent.acked(2)
+        await agent.batch(5, skipped=4)
+        refused = await agent.heard()
+        assert isinstance(refused, Refuse)
+        assert (refused.code, refused.seq, refused.expected) == ("sequence_gap", 5, 3)
+        await agent.batch(5, skipped=2)
+        await agent.acked(5)
+    assert len(await link.frames()) == 3
+
+
 async def test_many_frames_of_many_sources_in_one_batch(link: Link) -> None:
     other = Source(
         "process", (("process.executable.name", "x'; DROP TABLE frames; --"),), Layout((Series("rss", "By"),))

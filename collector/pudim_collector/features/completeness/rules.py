@@ -78,7 +78,9 @@ class Boot(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A run of batches that came late, after lost ones, or after a pause. `after`: the frame stored before them."""
+    """A run of batches that came late or after a pause, or one batch that came after lost ones. `after`: the frame
+    stored before them.
+    """
 
     after: int | None
     first: int
@@ -291,7 +293,8 @@ def _losses(known: Known) -> Iterator[Cause]:
         else:
             start = arrival.after
         cut_off = Reason.NETWORK if known.is_late(arrival) else Reason.SPOOL_OVERFLOW
-        for part, down in _divided(known, Span(start, arrival.first)):
+        # Until its last frame, for a batch of minutes' means stands for those before it that gave way to it.
+        for part, down in _divided(known, Span(start, arrival.last)):
             yield Cause(part, Reason.COLLECTOR_DOWN if down else cut_off)
 
 
