@@ -1,20 +1,36 @@
 """What the agent costs its host: CPU and memory at the normal interval, streaming to a real collector.
 
-`pudim up` runs as always and its agent is measured from outside, out of /proc, after it has settled.
+`pudim up` runs as always, on a host with some hundred processes that sleep, and its agent is measured from outside, out
+of /proc, after it has settled; so are other systems' agents if Debian's packages of them are installed, at the same time.
 """
 
 import argparse
 import json
 import platform
+import subprocess
+import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import psutil
 
+from tests.bench import agent_imports, agent_peers
 from tests.running import RunningPudim
 
 SETTLE_SECONDS = 30.0
+LOOK_SECONDS = float(agent_peers.INTERVAL)
+WARM_MINUTES = 5
+"""Left out of the slope: caches and the heap grow to their size first."""
+
+
+class Cost(NamedTuple):
+    cpu_seconds: float
+    resident: float
+    """In mebibytes; with what it started, of which shared pages count twice."""
 
 
 def agent_of(pudim: RunningPudim) -> psutil.Process:
@@ -25,44 +41,127 @@ def agent_of(pudim: RunningPudim) -> psutil.Process:
     raise SystemExit("the agent does not run")
 
 
-def measure(seconds: float) -> dict[str, float]:
-    with (
-        tempfile.TemporaryDirectory(prefix="pudim-bench-") as folder,
-        RunningPudim(Path(folder) / "data") as pudim,
-    ):
+def cost(process: psutil.Process) -> Cost:
+    """Also of its children, those that ended included."""
+    used = resident = 0.0
+    for one in [process, *process.children(recursive=True)]:
+        try:
+            times, memory = one.cpu_times(), one.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue  # it ended meanwhile, and is among its parent's
+        used += times.user + times.system + times.children_user + times.children_system
+        resident += memory / 2**20
+    return Cost(used, resident)
+
+
+def sleepers(count: int, stack: ExitStack) -> None:
+    for _ in range(count):
+        process = subprocess.Popen(["sleep", "1000000"])
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+
+
+def measure(seconds: float, processes: int, *, peers: bool) -> dict[str, Any]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-")))
+        sleepers(processes, stack)
+        pudim = stack.enter_context(RunningPudim(folder / "data"))
+        others = [
+            stack.enter_context(kind(folder / kind.name))
+            for kind in (agent_peers.installed() if peers else ())
+        ]
         time.sleep(SETTLE_SECONDS)
         agent = agent_of(pudim)
-        before, started = agent.cpu_times(), time.monotonic()
-        resident = []
-        while time.monotonic() - started < seconds:
-            time.sleep(min(5.0, seconds))
-            resident.append(agent.memory_info().rss / 2**20)
-        after, elapsed = agent.cpu_times(), time.monotonic() - started
-        used = after.user + after.system - before.user - before.system
-        return {
-            "rss_mb": round(max(resident), 1),
-            "cpu_percent": round(100 * used / elapsed, 3),
+        watched = {"pudim": agent} | {other.name: other.process for other in others}
+        costs = watch(watched, others, seconds)
+        figures: dict[str, Any] = costs.pop("pudim")
+        for other in others:
+            costs[other.name]["values"] = other.values()
+        server = pudim.call("/api/v2/servers")["items"][0]["id"]
+        return figures | {
             "uss_mb": round(agent.memory_full_info().uss / 2**20, 1),
-            "seconds": round(elapsed, 1),
+            "seconds": seconds,
             "processes": len(psutil.pids()),
-            "series": len(
-                pudim.call(f"/api/v2/servers/{pudim.call('/api/v2/servers')['items'][0]['id']}/latest")
-            ),
+            "series": len(pudim.call(f"/api/v2/servers/{server}/latest")),
+            "peers": costs,
         }
+
+
+def watch(
+    watched: dict[str, psutil.Process], others: list[agent_peers.Agent], seconds: float
+) -> dict[str, dict[str, Any]]:
+    """The greatest memory and the mean share of a core of each."""
+    before, started = {name: cost(process) for name, process in watched.items()}, time.monotonic()
+    resident = {name: [one.resident] for name, one in before.items()}
+    while time.monotonic() - started < seconds:
+        for other in others:
+            other.ask()
+        time.sleep(min(LOOK_SECONDS, seconds))
+        for name, process in watched.items():
+            resident[name].append(cost(process).resident)
+    elapsed = time.monotonic() - started
+    return {
+        name: {
+            "rss_mb": round(max(resident[name]), 1),
+            "cpu_percent": round(100 * (cost(process).cpu_seconds - before[name].cpu_seconds) / elapsed, 3),
+        }
+        for name, process in watched.items()
+    }
+
+
+def soak(minutes: int, processes: int) -> dict[str, Any]:
+    """Memory minute by minute, and what it grows by in a day if it goes on like that."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-")))
+        sleepers(processes, stack)
+        pudim = stack.enter_context(RunningPudim(folder / "data"))
+        time.sleep(SETTLE_SECONDS)
+        agent = agent_of(pudim)
+        before, sizes = cost(agent), [cost(agent).resident]
+        for minute in range(minutes):
+            time.sleep(60)
+            sizes.append(cost(agent).resident)
+            print(f"  minute {minute + 1}: {sizes[-1]:.2f} MB", file=sys.stderr, flush=True)
+        used = cost(agent).cpu_seconds - before.cpu_seconds
+    settled = sizes[WARM_MINUTES:] if len(sizes) > WARM_MINUTES + 1 else sizes
+    slope = float(np.polyfit(np.arange(len(settled)), settled, 1)[0]) if len(settled) > 1 else 0.0
+    return {
+        "minutes": minutes,
+        "rss_mb": [round(size, 2) for size in sizes],
+        "rss_mb_per_day": round(slope * 1440, 1),
+        "cpu_percent": round(100 * used / (60 * minutes), 3),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--seconds", type=float, default=180, help="how long it is watched, after settling")
+    parser.add_argument("--processes", type=int, default=200, help="how many sleep beside it")
+    parser.add_argument("--no-peers", action="store_true", help="leave the agents of other systems out")
+    parser.add_argument("--soak", type=int, metavar="MINUTES", help="watch its memory grow, or not, instead")
+    parser.add_argument("--imports", action="store_true", help="say what each import costs, instead")
     chosen = parser.parse_args()
-    figures = measure(chosen.seconds)
+    if chosen.imports:
+        figures = agent_imports.measure()
+    elif chosen.soak:
+        figures = soak(chosen.soak, chosen.processes)
+    else:
+        figures = measure(chosen.seconds, chosen.processes, peers=not chosen.no_peers)
     if chosen.json:
         print(json.dumps(figures))
         return
     print(f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}")
+    show(figures)
+
+
+def show(figures: dict[str, Any], indent: str = "") -> None:
     for name, figure in figures.items():
-        print(f"{name:16} {figure:>10,}")
+        if isinstance(figure, dict):
+            print(f"{indent}{name}")
+            show(figure, indent + "  ")
+        else:
+            print(f"{indent}{name:{24 - len(indent)}} {figure!s:>10}")
 
 
 if __name__ == "__main__":
