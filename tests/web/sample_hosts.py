@@ -101,6 +101,7 @@ def host(text: str = "web", *, old: bool = False) -> dict[str, Any]:
                 container(7, "starting-up", health="starting"),
             ],
             "runtimes": ["docker", "podman"],
+            "problems": [text],
         },
         "units": {
             "units": [
@@ -165,7 +166,7 @@ def empty() -> dict[str, Any]:
     documents: dict[str, Any] = {
         "facts": {},
         "processes": {"cpu": [], "memory": []},
-        "containers": {"containers": [], "runtimes": ["podman"]},
+        "containers": {"containers": [], "runtimes": ["podman"], "problems": []},
         "units": {"units": [], "manager": None},
         "disks": {"disks": [], "arrays": []},
         "checks": {"revision": 0, "checks": []},

@@ -19,10 +19,13 @@ from pudim_collector.app.demo.simulation import Simulation
 from pudim_collector.app.demo.story import HOUR, MINUTE, story_of
 from pudim_collector.app.features import MIGRATIONS
 from pudim_collector.app.settings import Settings
+from pudim_collector.features.notices.schemas import Kind
+from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers import queries
+from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
-from pudim_collector.kernel.clock import SystemClock
+from pudim_collector.kernel.clock import ManualClock, SystemClock
 from pudim_collector.series.backends import FRAME_BLOCKS, FRAMES
 from pudim_collector.series.blocks import Block, Rollup, unpack_frame_block, unpack_rollup_block
 from pudim_collector.series.statements import fetch
@@ -47,6 +50,7 @@ _COUNTS: tuple[LiteralString, ...] = (
     "SELECT count(*) FROM sources",
     "SELECT count(*) FROM ledger",
     "SELECT count(*) FROM unrolled",
+    "SELECT count(*) FROM notices",
 )
 
 
@@ -191,6 +195,25 @@ async def test_they_are_enrolled_and_their_boots_are_in_the_ledger(migrated: str
     assert set(ledger) == set(found.servers)
     keys_seen = {records[server].public_key for server in found.servers}
     assert len(keys_seen) == 3
+
+
+async def test_their_agents_said_what_their_hosts_are_like(migrated: str) -> None:
+    found = await loaded(1, servers=5)
+    notices = HostNotices(Announcements(database, []), ManualClock(END))
+    said = {server: await notices.all(server) for server in found.servers}
+    web, db, _, worker, cache = found.servers
+    assert set(said[web]) == set(Kind) - {Kind.CHECKS}
+    assert Kind.CONTAINERS not in said[cache], "it has no runtime"
+    assert said[db][Kind.UNITS].document.units[0].active == "failed"
+    assert [one.health for one in said[worker][Kind.CONTAINERS].document.containers] == [
+        "healthy",
+        "unhealthy",
+        None,
+    ]
+    assert said[web][Kind.FACTS].document["host.name"] == "demo-web-1"
+    for one in said.values():
+        assert {notice.received_at for notice in one.values()} == {END}
+        assert all(process.cpu > 0 for process in one[Kind.PROCESSES].document.cpu)
 
 
 async def test_each_boot_has_its_own_batches(migrated: str) -> None:

@@ -169,7 +169,7 @@ export class HostPart extends HTMLElement {
     more.dataset["of"] = row.dataset["key"] ?? "";
     const cell = more.insertCell();
     cell.colSpan = row.cells.length;
-    const filter = `container.name=${row.dataset["series"] ?? ""}`;
+    const filter = row.dataset["series"] ?? "";
     const chart = template.content.cloneNode(true) as DocumentFragment;
     for (const one of chart.querySelectorAll("pudim-chart")) one.setAttribute("label-filter", filter);
     for (const one of chart.querySelectorAll<HTMLElement>("button[data-metric]")) one.setAttribute("data-label-filter", filter);

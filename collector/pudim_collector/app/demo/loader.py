@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim.wire import enrolment
 from pudim.wire.keys import generate, public_bytes
 from pudim_collector.app.demo.machines import Machine, fleet
+from pudim_collector.app.demo.saying import notices_of
 from pudim_collector.app.demo.signals import DAY, TICK, Times
 from pudim_collector.app.demo.simulation import Simulation, Stream
 from pudim_collector.app.demo.story import story_of
+from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine
@@ -74,7 +76,9 @@ class Loader:
         self._since = self._until - wish.days * DAY
         self._clock = ManualClock(_moment(self._since))
         self._store = PastStore(database)
-        self._servers = Servers(Reader(database), Announcements(database, []), self._clock)
+        announcements = Announcements(database, [])
+        self._servers = Servers(Reader(database), announcements, self._clock)
+        self._notices = HostNotices(announcements, self._clock)
         self._upkeep = Upkeep(database, self._store, self._clock)
         self._retention = Retention(database, self._store, _nobody_else)
 
@@ -90,6 +94,7 @@ class Loader:
                 samples += await self._commit(one, day)
             await self._tend()
             say(f"{number} of {len(days)} days, {samples / 1e6:.1f} million samples")
+        await self._tell(enrolled)
         return Loaded([one.server_id for one in enrolled], samples)
 
     async def _tend(self) -> None:
@@ -97,6 +102,14 @@ class Loader:
         await self._upkeep.run_once()
         await self._retention.run_once(self._clock.now())
         await self._upkeep.tidy()
+
+    async def _tell(self, enrolled: Sequence[Enrolled]) -> None:
+        """What their agents would have said last."""
+        for one in enrolled:
+            for notice in notices_of(one.simulation.machine, self._until):
+                self._notices.keep(one.server_id, notice)
+        while self._notices.waiting:
+            await self._notices.write()
 
     async def _enrol(self, machine: Machine) -> Enrolled:
         """Its private key is thrown away: nothing can ever connect as this server."""

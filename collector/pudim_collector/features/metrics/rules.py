@@ -131,6 +131,7 @@ _INTERFACE = _LINK | {"by": "network.interface.name"}
 _DISK = {"by": "system.device,disk.io.direction", "top": "8"}
 _MOUNT = {"by": "system.filesystem.mountpoint"}
 _PART = {"by": "hw.name,hw.id", "top": "12"}
+_CONTAINER = {"by": "container.name", "top": "8"}
 _CORE = {"by": "cpu.logical_number", "prefix": "core "}
 KNOWN = (
     Group(
@@ -231,6 +232,20 @@ KNOWN = (
                     ),
                     _view("Memory", "process.memory.usage", by="process.executable.name", top="8"),
                     _view("States", "system.process.count", by="process.status"),
+                ),
+            ),
+        ),
+    ),
+    Group(
+        "Containers together",
+        (
+            Chart(
+                "Containers that use most",
+                (
+                    _view("CPU", "container.cpu.usage", kind="stacked", **_CONTAINER),
+                    _view("Memory", "container.memory.working_set", **_CONTAINER),
+                    _view("Throttled", "container.cpu.throttled.share", **_CONTAINER),
+                    _view("Number", "pudim.container.count", by="container.state"),
                 ),
             ),
         ),
@@ -386,6 +401,7 @@ _ELSEWHERE = (
     "process.",
     "pudim.agent.",
     "pudim.check.",
+    "pudim.container.",
     "system.boot.",
     "system.cpu.logical.",
     "system.uptime",

@@ -81,10 +81,11 @@ class Container(Struct):
 
 
 class Containers(Struct):
-    """`runtimes` are those that answered; without one there are figures, but no names."""
+    """`runtimes` are those that answered or were found; `problems` says why names and health may not be known."""
 
     containers: Annotated[list[Container], Meta(max_length=MOST_LISTED)] = []
     runtimes: Annotated[list[Text], Meta(max_length=16)] = []
+    problems: Annotated[list[Text], Meta(max_length=32)] = []
 
 
 class Unit(Struct):
@@ -173,11 +174,13 @@ class MetricSources(Struct):
 
 
 class Policy(Struct):
-    """What the host lets the collector do; with `frozen` nothing."""
+    """What the host lets the collector do; with `frozen` nothing. `refused` is why its file does not count, in a word."""
 
     actions: Annotated[list[Text], Meta(max_length=64)] = []
     frozen: bool = False
     digest: Text | None = None
+    refused: Text | None = None
+    reason: Text | None = None
 
 
 DOCUMENTS: Mapping[str, Any] = {

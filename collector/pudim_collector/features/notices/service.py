@@ -87,6 +87,11 @@ class HostNotices:
         self._waiting[server_id, notice.kind] = _Said(notice.at, self._clock.now(), packed)
         self._arrived.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many are not written yet."""
+        return len(self._waiting)
+
     async def run(self) -> None:
         while True:
             await self._arrived.wait()
