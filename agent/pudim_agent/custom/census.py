@@ -17,7 +17,7 @@ MOST_SERIES = 5_000
 HOUR, DAY = 3_600.0, 86_400.0
 """A place without a value for an hour is given up where another needs it, after a day in any case."""
 _LOOK_SECONDS = 60.0
-_TELL_SECONDS = 30.0
+_TELL_SECONDS, _SOON_SECONDS = 30.0, 5.0
 _MOST_TOLD = 100
 _MOST_BLAMED = 64
 _EXAMPLES = 32
@@ -32,6 +32,7 @@ class Origin:
         self.shelves = Shelves()
         self.dropped = Distinct(_MOST_BLAMED)
         self.at_ms: int | None = None
+        self.left = False
         self._error: str | None = None
 
     @property
@@ -40,12 +41,14 @@ class Origin:
 
     def say(self, error: str | None, at_ms: int) -> None:
         """How it is from `at_ms` on."""
+        self.left = False
         if error != self._error or self.at_ms is None:
             self._error, self.at_ms = error, at_ms
+            self.share.census.changed = True
 
     def leave(self) -> None:
         """It is no more; its places stay for a while, in case it comes back."""
-        self._error = self.at_ms = None
+        self._error, self.at_ms, self.left = None, None, True
 
     def place(self, series: Series, now: float) -> Place | None:
         """Where `series` stands, from now on at the latest; None when there is no room for it."""
@@ -107,7 +110,7 @@ class Share:
     """What may come one way: `kind` is textfile, statsd or scrape."""
 
     def __init__(self, census: Census, kind: str, most: int) -> None:
-        self._census, self.kind, self.most = census, kind, most
+        self.census, self.kind, self.most = census, kind, most
         self.origins: dict[str, Origin] = {}
         self.blame = Blame()
 
@@ -126,21 +129,21 @@ class Share:
 
     def has_room(self, now: float) -> bool:
         if self._is_full():
-            self._census.make_room(now)
+            self.census.make_room(now)
         return not self._is_full()
 
     def _is_full(self) -> bool:
-        return len(self) >= self.most or len(self._census) >= self._census.most
+        return len(self) >= self.most or len(self.census) >= self.census.most
 
     def offender(self) -> str | None:
         """The metric with the most series, and of its labels the one with the most values."""
         full = len(self) >= self.most
-        return worst([self] if full else list(self._census.shares.values()))
+        return worst([self] if full else list(self.census.shares.values()))
 
     def forget(self, before: float, now: float) -> None:
         for name, origin in list(self.origins.items()):
             origin.forget(before)
-            if not len(origin.shelves) and origin.at_ms is None:
+            if origin.left and not len(origin.shelves):
                 del self.origins[name]
         if self.blame.is_over(now):
             self.blame = Blame()
@@ -154,7 +157,8 @@ class Census:
     def __init__(self, most: int = MOST_SERIES) -> None:
         self.most = most
         self.shares: dict[str, Share] = {}
-        self._looked = self._told = float("-inf")
+        self.changed = False
+        self._looked = self._told = self._asked = float("-inf")
 
     def __len__(self) -> int:
         return sum(map(len, self.shares.values()))
@@ -169,10 +173,15 @@ class Census:
                 share.forget(now - HOUR, now)
 
     def look(self, now: float, at_ms: int, notices: Notices) -> None:
-        """At each tick: twice a minute tell who brings what, and give up what nobody brought for a day."""
-        if now < self._told + _TELL_SECONDS:
+        """Before each of the samplers is asked: tell who brings what, soon when that changed and else twice a minute,
+        and give up what nobody brought for a day.
+        """
+        if now == self._asked:
+            return  # another sampler's turn in the same tick: only some have said by now how it is
+        self._asked = now
+        if now < self._told + (_SOON_SECONDS if self.changed else _TELL_SECONDS):
             return
-        self._told = now
+        self._told, self.changed = now, False
         for share in self.shares.values():
             share.forget(now - DAY, now)
         origins = [

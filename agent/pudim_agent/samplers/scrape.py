@@ -106,9 +106,9 @@ class Scrape:
         await asyncio.gather(*(supervised(f"scrape of {one.name}", one.follow) for one in self._followed))
 
     def sample(self, tick: Tick) -> Iterable[Reading]:
+        self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         for one in self._followed:
             one.show(tick)
-        self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         yield from readings(self._share, _COUNTS)
 
 

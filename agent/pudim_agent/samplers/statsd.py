@@ -23,7 +23,7 @@ from pudim_agent.custom.statsd_table import StatsdTable
 from pudim_agent.deltas import rates
 from pudim_agent.samplers import Host, Reading, SamplerConfig, Tick, samplers
 
-MOST_BYTES_A_SECOND = 1 << 19
+MOST_BYTES_A_SECOND = 1 << 18
 """Of packets, each with what it costs beside its bytes. What comes beyond waits in the socket, is dropped there when
 that is full, and is counted."""
 _PACKET_BYTES = 32
@@ -111,6 +111,7 @@ class Statsd:
         return [_shown(one.getsockname()) for one in self._sockets]
 
     def sample(self, tick: Tick) -> Iterable[Reading]:
+        self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         origin = self._share.origin("statsd", {})
         seconds = tick.monotonic - self._since if self._since is not None else 0.0
         self._table.flush(seconds, tick.monotonic)
@@ -118,7 +119,6 @@ class Statsd:
         (lines,) = rates(self._before, after, seconds)
         self._since, self._before = tick.monotonic, after
         origin.say(self._table.example, tick.time_ms)
-        self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         yield from readings(self._share, _COUNTS)
         yield Reading(_OWN, [lines, float(self._table.bad), float(self._drops())], SOURCE)
 

@@ -62,6 +62,7 @@ class Textfile:
         self._files: dict[str, _File] = {}
 
     def sample(self, tick: Tick) -> Iterable[Reading]:
+        self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         names = self._names(tick)
         for name, file in list(self._files.items()):
             if name not in names:
@@ -71,7 +72,6 @@ class Textfile:
             if name not in self._files:
                 self._files[name] = _File(self._share.origin(name, {KIND: "textfile", FILE: name}))
             self._files[name].look(names[name], tick)
-        self._host.custom.look(tick.monotonic, tick.time_ms, self._host.notices)
         yield from readings(self._share, _COUNTS)
 
     def _names(self, tick: Tick) -> dict[str, str]:

@@ -85,11 +85,17 @@ def test_after_a_day_it_is_given_up_anyway() -> None:
     census = Census()
     share = census.share("textfile", 10)
     origin = share.origin("x.prom", {})
+    told(census, 0)
+    assert share.origins  # nothing came yet
     filled(origin, [hits(1)])
     told(census, DAY + 1)
     assert len(origin.shelves) == 1  # it has a value still
     next(iter(origin.shelves)).value = float("nan")
     told(census, 2 * DAY)
+    assert len(origin.shelves) == 0
+    assert share.origins
+    origin.leave()
+    told(census, 3 * DAY)
     assert share.origins == {}
 
 

@@ -128,6 +128,11 @@ class Scraping:
             for one, value in zip(reading.series, reading.values, strict=True)
         }
 
+    def told(self) -> Any:
+        """What the collector heard last of each exporter."""
+        *_, (_, message) = self.host.notices.since(0)
+        return unpack(message)[3]["sources"]
+
     async def until(self, wanted: Callable[[dict[str, float]], bool]) -> dict[str, float]:
         async with asyncio.timeout(20):
             while not wanted(found := self.look()):
@@ -273,10 +278,10 @@ async def test_a_hostile_exporter_is_given_up_in_time_and_says_why(
     wanted = target(exporter, timeout_seconds=0.3, max_mebibytes=1)
     async with scraping(wanted) as found:
         assert (await found.error()).startswith(said)
-        assert found.look().keys() == {"pudim.scrape.up", "pudim.scrape.duration", "pudim.scrape.samples"}
-        ((_, message),) = found.host.notices.since(0)
-    document: Any = unpack(message)[3]
-    assert document["sources"][0]["name"] == "x"
+        assert found.look(31).keys() == {"pudim.scrape.up", "pudim.scrape.duration", "pudim.scrape.samples"}
+        (source,) = found.told()
+    assert source["name"] == "x"
+    assert source["error"].startswith(said)
 
 
 async def test_one_hostile_exporter_leaves_the_others_alone(exporter: Exporter) -> None:
@@ -297,10 +302,8 @@ async def test_too_many_series_end_at_the_cap_and_the_known_go_on(exporter: Expo
         values = await found.until(is_up)
         assert len(values) == 103
         assert values["good"] == 1.0
-        document: Any = unpack(list(found.host.notices.since(0))[-1][1])[3]
         found.look(31)
-        document = unpack(list(found.host.notices.since(0))[-1][1])[3]
-    (told,) = document["sources"]
+        (told,) = found.told()
     assert told["series"] == 103
     assert 250 < told["dropped"] < 600  # of 400, counted in little memory
     assert told["offender"].startswith("'hits' has ")
