@@ -116,7 +116,15 @@ class Conversation(BaseHTTPRequestHandler):
             return Sample("servers/list.html", {"servers": self.server.servers})
         if path == "/account/tokens":
             return SAMPLES["no tokens"]
-        known = {"latest": LATEST, "strip": STRIP, "host": self.server.host, "groups": groups()}
+        known = {
+            "latest": LATEST,
+            "strip": STRIP,
+            "host": self.server.host,
+            "groups": groups(),
+            "embedded": [("checks", "Checks")],
+        }
+        if path.endswith("/checks"):
+            return SAMPLES["tokens"]  # any page of cards
         if "/parts/" in path:
             return Sample(
                 f"notices/_{path.rpartition('/')[2]}.html", {"server": server(), "host": self.server.host}

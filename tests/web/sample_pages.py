@@ -254,9 +254,19 @@ STRIP = {
 NO_STRIP = {"days": [strip_day(0, "no_contact", expected=12, percent=0.0)], "month": None, "quarter": None}
 
 
+EMBEDDED = [("checks", "Checks"), ("commands", "Commands")]
+
+
 def server_page(said: dict[str, Any], **known: Any) -> Sample:
     charts = groups("hw.temperature", "zoo.animals", HOSTILE)
-    context = {"server": server(**known), "latest": LATEST, "strip": STRIP, "host": said, "groups": charts}
+    context = {
+        "server": server(**known),
+        "latest": LATEST,
+        "strip": STRIP,
+        "host": said,
+        "groups": charts,
+        "embedded": EMBEDDED,
+    }
     return Sample("metrics/server.html", context)
 
 
@@ -302,6 +312,7 @@ SAMPLES = {
             "server": server(kind="outside", name=HOSTILE, os=None, agent_version=None, architecture=None),
             "host": NEVER_TOLD,
             "groups": [],
+            "embedded": [],
             "latest": [
                 latest("up", 1.0, "", job=HOSTILE, **{"pudim.sender": "lab"}),
                 latest(HOSTILE, None, "", **{"pudim.sender": "lab"}),
@@ -310,7 +321,14 @@ SAMPLES = {
     ),
     "server, waiting": Sample(
         "metrics/server.html",
-        {"server": server("waiting"), "latest": [], "strip": NO_STRIP, "host": NEVER_TOLD, "groups": []},
+        {
+            "server": server("waiting"),
+            "latest": [],
+            "strip": NO_STRIP,
+            "host": NEVER_TOLD,
+            "groups": [],
+            "embedded": [],
+        },
     ),
     "no senders": Sample("senders/list.html", {**FORM, **SENDERS, "senders": []}),
     "senders": Sample(

@@ -343,6 +343,17 @@ async def test_a_part_is_renewed_in_place(page: Page, collector: FakeCollector) 
     await expect(page.locator("#units")).not_to_contain_text("not to be seen")
 
 
+async def test_a_page_of_its_own_is_shown_in_place(page: Page) -> None:
+    await page.goto("/servers/1")
+    part = page.locator("#checks")
+    await expect(part.get_by_role("link", name="Checks of this server")).to_have_attribute(
+        "href", "/servers/00000000-0000-7000-8000-000000000001/checks"
+    )
+    await part.scroll_into_view_if_needed()
+    await expect(part.locator(".card")).not_to_have_count(1)
+    await expect(part).to_contain_text("pudim_secret")
+
+
 async def test_parts_show_without_script(browser: Browser, collector: FakeCollector) -> None:
     context = await browser.new_context(java_script_enabled=False, base_url=collector.url)
     page = await context.new_page()

@@ -3,5 +3,6 @@ import "./charts/chart";
 import "./charts/figure";
 import "./charts/range-picker";
 import "./charts/server-state";
+import "./host/embed";
 import "./host/host";
 import "./host/part";

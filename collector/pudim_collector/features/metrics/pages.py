@@ -19,10 +19,13 @@ from pudim_collector.features.metrics.schemas import LatestSample
 from pudim_collector.features.metrics.service import Metrics
 from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers
-from pudim_collector.infra.auth import requires
+from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
 from pudim_collector.infra.streaming import while_admitted
 from pudim_collector.series.reading import StoredFrame
+
+_EMBEDDED = (("checks", "Checks", "checks:read"), ("commands", "Commands", "commands:read"))
+"""Pages of a server that are shown on its own too: their names, titles and permissions."""
 
 
 class MetricPages(Controller):
@@ -37,6 +40,7 @@ class MetricPages(Controller):
         metrics: NamedDependency[Metrics],
         ledger: NamedDependency[DayLedger],
         notices: NamedDependency[HostNotices],
+        principal: NamedDependency[Principal],
     ) -> Response[str]:
         view = await servers.one(server_id)
         latest = [LatestSample.of(one) for one in await metrics.latest(server_id)]
@@ -49,6 +53,7 @@ class MetricPages(Controller):
             strip=msgspec.to_builtins(await ledger.strip(server_id)),
             groups=await metrics.groups(server_id),
             host=await notices.shown(view),
+            embedded=[(name, title) for name, title, permission in _EMBEDDED if principal.may(permission)],
         )
 
     @get("/live/servers/{server_id:uuid}", opt=requires("servers:read"))
