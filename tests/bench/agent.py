@@ -1,6 +1,6 @@
 """What the agent costs its host: CPU and memory at the normal interval, streaming to a real collector.
 
-`pudim up` runs as always, on a host with some hundred processes that sleep, and its agent is measured from outside, out
+`pudim up` runs as always, on a host with some hundred processes that sleep and some containers, and its agent is measured from outside, out
 of /proc, after it has settled; so are other systems' agents if Debian's packages of them are installed, at the same time.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-from tests.bench import agent_imports, agent_peers
+from tests.bench import agent_containers, agent_imports, agent_peers
 from tests.running import RunningPudim
 
 SETTLE_SECONDS = 30.0
@@ -61,11 +61,19 @@ def sleepers(count: int, stack: ExitStack) -> None:
         stack.callback(process.terminate)
 
 
-def measure(seconds: float, processes: int, *, peers: bool) -> dict[str, Any]:
+def host(stack: ExitStack, processes: int, containers: int) -> RunningPudim:
+    """A host like others with a Pudim on it, settled."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-")))
+    sleepers(processes, stack)
+    if containers:
+        agent_containers.put(containers, folder / "cgroup", stack)
+    return stack.enter_context(RunningPudim(folder / "data"))
+
+
+def measure(seconds: float, processes: int, containers: int, *, peers: bool) -> dict[str, Any]:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-")))
-        sleepers(processes, stack)
-        pudim = stack.enter_context(RunningPudim(folder / "data"))
+        pudim = host(stack, processes, containers)
+        folder = pudim.data_dir.parent
         others = [
             stack.enter_context(kind(folder / kind.name))
             for kind in (agent_peers.installed() if peers else ())
@@ -82,6 +90,7 @@ def measure(seconds: float, processes: int, *, peers: bool) -> dict[str, Any]:
             "uss_mb": round(agent.memory_full_info().uss / 2**20, 1),
             "seconds": seconds,
             "processes": len(psutil.pids()),
+            "containers": containers,
             "series": len(pudim.call(f"/api/v2/servers/{server}/latest")),
             "peers": costs,
         }
@@ -109,12 +118,10 @@ def watch(
     }
 
 
-def soak(minutes: int, processes: int) -> dict[str, Any]:
+def soak(minutes: int, processes: int, containers: int) -> dict[str, Any]:
     """Memory minute by minute, and what it grows by in a day if it goes on like that."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-")))
-        sleepers(processes, stack)
-        pudim = stack.enter_context(RunningPudim(folder / "data"))
+        pudim = host(stack, processes, containers)
         time.sleep(SETTLE_SECONDS)
         agent = agent_of(pudim)
         before, sizes = cost(agent), [cost(agent).resident]
@@ -138,16 +145,21 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--seconds", type=float, default=180, help="how long it is watched, after settling")
     parser.add_argument("--processes", type=int, default=200, help="how many sleep beside it")
+    parser.add_argument("--containers", type=int, default=20, help="how many it sees, if run by root")
+    parser.add_argument(agent_containers.INSIDE, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--no-peers", action="store_true", help="leave the agents of other systems out")
     parser.add_argument("--soak", type=int, metavar="MINUTES", help="watch its memory grow, or not, instead")
     parser.add_argument("--imports", action="store_true", help="say what each import costs, instead")
     chosen = parser.parse_args()
+    containers = chosen.containers if agent_containers.possible() else 0
+    if containers and not chosen.inside and not chosen.imports:
+        agent_containers.go_inside("tests.bench.agent")
     if chosen.imports:
         figures = agent_imports.measure()
     elif chosen.soak:
-        figures = soak(chosen.soak, chosen.processes)
+        figures = soak(chosen.soak, chosen.processes, containers)
     else:
-        figures = measure(chosen.seconds, chosen.processes, peers=not chosen.no_peers)
+        figures = measure(chosen.seconds, chosen.processes, containers, peers=not chosen.no_peers)
     if chosen.json:
         print(json.dumps(figures))
         return

@@ -39,6 +39,7 @@ _SOURCES: tuple[tuple[Series, tuple[str, ...]], ...] = (
     ),
 )
 _SERIES = tuple(one for one, _ in _SOURCES)
+_NAMES = frozenset(name for _, names in _SOURCES for name in names)
 
 
 @samplers.register("transport")
@@ -47,14 +48,20 @@ class Transport:
 
     def __init__(self, host: Host, _config: SamplerConfig) -> None:
         self._host = host
+        self._tables = {name: _Table(name) for name in ("Tcp", "Udp", "TcpExt")}
         self._before: tuple[float, Sequence[float]] | None = None
 
     def sample(self, tick: Tick) -> Iterable[Reading]:
         try:
-            counted = _tables(self._host.read("net/snmp"), "Tcp", "Udp")
+            snmp = self._host.read("net/snmp")
         except OSError:
             return
-        counted |= _tables(self._read("net/netstat"), "TcpExt") | _list(self._read("net/snmp6"))
+        counted = {
+            **self._tables["Tcp"].figures(snmp),
+            **self._tables["Udp"].figures(snmp),
+            **self._tables["TcpExt"].figures(self._read("net/netstat")),
+            **_list(self._read("net/snmp6")),
+        }
         after = [_sum(counted, names) for _, names in _SOURCES]
         since, before = self._before or (tick.monotonic, None)
         self._before = tick.monotonic, after
@@ -75,18 +82,28 @@ def _sum(counted: Mapping[str, int], names: Iterable[str]) -> float:
     return float(sum(found)) if found else NAN
 
 
-def _tables(text: bytes, *wanted: str) -> dict[str, int]:
-    """Pairs of lines, `Tcp: InSegs OutSegs` and `Tcp: 5 7`."""
-    found: dict[str, int] = {}
-    lines = text.decode(errors="replace").splitlines()
-    for heads, figures in zip(lines[::2], lines[1::2], strict=False):
-        table, _, names = heads.partition(": ")
-        if table in wanted:
-            found.update(
-                (f"{table}.{name}", int(figure))
-                for name, figure in zip(names.split(), figures.split()[1:], strict=False)
-            )
-    return found
+class _Table:
+    """Two lines of a file, `Tcp: InSegs OutSegs` and `Tcp: 5 7`. Of a hundred figures a few are wanted; where they are
+    is looked up when the first line changes, which it does with the kernel.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name, self._start = name, f"\n{name}: ".encode()
+        self._heads = b""
+        self._wanted: list[tuple[str, int]] = []
+
+    def figures(self, text: bytes) -> dict[str, int]:
+        text = b"\n" + text
+        start = text.find(self._start)
+        if start < 0:
+            return {}
+        end = text.find(b"\n", start + 1)
+        heads, figures = text[start:end], text[end : text.find(b"\n", end + 1)].split()
+        if heads != self._heads:
+            self._heads = heads
+            names = [f"{self._name}.{one.decode(errors='replace')}" for one in heads.split()]
+            self._wanted = [(name, at) for at, name in enumerate(names) if name in _NAMES]
+        return {name: int(figures[at]) for name, at in self._wanted if at < len(figures)}
 
 
 def _list(text: bytes) -> dict[str, int]:
