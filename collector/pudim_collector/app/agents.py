@@ -10,14 +10,15 @@ from pudim.wire.refusals import Malformed, RevokedAgent
 from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.service import Servers
+from pudim_collector.features.uptime.service import Uptime
 from pudim_collector.ingest.agents import Agent
 
 
 class EnrolledAgents:
     """Implements pudim_collector.ingest.agents.Agents."""
 
-    def __init__(self, servers: Servers, notices: HostNotices) -> None:
-        self._servers, self._notices = servers, notices
+    def __init__(self, servers: Servers, notices: HostNotices, uptime: Uptime) -> None:
+        self._servers, self._notices, self._uptime = servers, notices, uptime
         self._revoked: set[UUID] = set()
 
     def revoke(self, server_id: UUID) -> None:
@@ -36,8 +37,9 @@ class EnrolledAgents:
         if agent.server_id in self._revoked:
             raise RevokedAgent
 
-    async def orders(self, _agent: Agent) -> list[bytes]:
-        return []
+    async def orders(self, agent: Agent) -> list[bytes]:
+        checks = await self._uptime.listed(agent.server_id)
+        return [] if checks is None else [checks.encode()]
 
     def noticed(self, agent: Agent, notice: Notice) -> None:
         self._notices.keep(agent.server_id, notice)

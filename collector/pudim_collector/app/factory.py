@@ -32,6 +32,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "accounts": runtime.accounts,
             "servers": runtime.servers,
             "metrics": runtime.metrics,
+            "uptime": runtime.uptime,
             "notices": runtime.notices,
             "ledger": runtime.ledger,
             "changes": Changes(runtime.announcements),

@@ -10,11 +10,22 @@ from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.storage import FEATURE as STORAGE
+from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
 
-FEATURES: list[Feature] = [SERVERS, NOTICES, COMPLETENESS, METRICS, STORAGE, ACCOUNTS, SENDERS, INSTALLING]
+FEATURES: list[Feature] = [
+    SERVERS,
+    NOTICES,
+    COMPLETENESS,
+    METRICS,
+    STORAGE,
+    ACCOUNTS,
+    SENDERS,
+    INSTALLING,
+    UPTIME,
+]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.checks import Checks
+from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.app.keys import release_key
 from pudim_collector.app.limits import LimitsHeard
@@ -27,9 +28,11 @@ from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
+from pudim_collector.features.uptime.service import CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
 from pudim_collector.infra.scheduler import Job, Scheduler
+from pudim_collector.infra.sealing import Sealer
 from pudim_collector.infra.supervised import Supervisor
 from pudim_collector.ingest.endpoint import AgentStream
 from pudim_collector.ingest.outside.endpoint import Doors
@@ -66,6 +69,7 @@ class Runtime:
     servers: Servers
     metrics: Metrics
     notices: HostNotices
+    uptime: Uptime
     storage: Storage
     ledger: DayLedger
     collector_run: CollectorRun
@@ -89,10 +93,13 @@ class Runtime:
     ) -> Runtime:
         store, read_pool = Store(database), ReadPool(database)
         reader = Reader(database, clock, read_pool)
-        announcements = Announcements(database, [COMMITTED, NOTICED, WATCH, REVOKED, LIMITS_CHANGED])
+        announcements = Announcements(
+            database, [COMMITTED, NOTICED, WATCH, REVOKED, LIMITS_CHANGED, CHECKS_CHANGED]
+        )
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices)
-        writer, agents = Writer(store), EnrolledAgents(servers, notices)
+        uptime = Uptime(servers, notices, announcements, clock, Sealer(key, b"checks"))
+        writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime)
         senders = Senders(clock)
         intake = Intake(
             store=store,
@@ -115,6 +122,7 @@ class Runtime:
             servers,
             Metrics(reader, servers, announcements, clock),
             notices,
+            uptime,
             Storage(database, store, announcements, clock, _local_disk(settings)),
             DayLedger(Presence(database), Attendance(database), servers, clock),
             CollectorRun(database, clock),
@@ -144,6 +152,8 @@ class Runtime:
             self.supervisor.start("revoking", revoking.run)
             limits = LimitsHeard(self.announcements, self.store, self.clock)
             self.supervisor.start("limits", limits.run)
+            told = ChecksTold(self.announcements, self.uptime, self.stream, self.clock)
+            self.supervisor.start("checks told", told.run)
         if self.settings.role.includes(Role.JOBS):
             self.supervisor.start("scheduler", Scheduler(self.database, self._jobs(), self.clock).run)
         try:

@@ -6,6 +6,7 @@ Litestar's own plugin puts the specific text into `title` and leaves 500s out.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +51,18 @@ class Problem(Struct):
     errors: list[FieldProblem] | UnsetType = UNSET
 
 
+class BadFieldsError(PudimError):
+    """The request has values that cannot be used."""
+
+    code = "bad_fields"
+    status = 422
+
+    def __init__(self, faults: Iterable[tuple[str, str]] = ()) -> None:
+        """`faults` are the paths of fields, such as `settings.url`, each with what is wrong."""
+        self.faults = tuple(faults)
+        super().__init__()
+
+
 def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Litestar's exception handler for everything."""
     if isinstance(error, NotSignedInError) and wants_page(request):
@@ -79,6 +92,8 @@ def _of_named(error: PudimError) -> Problem:
     problem = _problem(error.status, error.code, detail)
     if error.hint:
         problem.hint = error.hint
+    if isinstance(error, BadFieldsError):
+        problem.errors = [_field({"key": path, "message": words}) for path, words in error.faults]
     return problem
 
 

@@ -1,0 +1,20 @@
+"""Whether what people rely on works: checks that agents run, their definitions and newest results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pudim_collector.features.uptime.pages import CheckPages
+from pudim_collector.features.uptime.routes import CheckKindsApi, ChecksApi
+from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.manifest import Feature
+
+FEATURE = Feature(
+    name="uptime",
+    controllers=[ChecksApi, CheckKindsApi, CheckPages],
+    permissions={
+        "checks:read": "See checks and their results; secrets in their settings are never shown",
+        "checks:write": "Define what agents check, which is what they connect to",
+    },
+    migrations=MigrationApp("uptime", Path(__file__).parent / "piccolo_migrations"),
+)

@@ -1,0 +1,84 @@
+"""Checks in the API."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import Controller, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import structs
+
+from pudim_collector.features.uptime.schemas import (
+    Check,
+    CheckChanges,
+    CheckKindPage,
+    CheckPage,
+    NewCheck,
+    all_kinds,
+)
+from pudim_collector.features.uptime.service import Uptime
+from pudim_collector.infra.auth import Principal, requires
+
+
+class ChecksApi(Controller):
+    path = "/api/v2/servers/{server_id:uuid}/checks"
+    tags = ("Checks",)
+
+    @get(opt=requires("checks:read"), operation_id="list_checks")
+    async def checks(self, server_id: FromPath[UUID], uptime: NamedDependency[Uptime]) -> CheckPage:
+        """What a server's agent checks, by name, with the newest results."""
+        return CheckPage([Check.of(view) for view in await uptime.all(server_id)])
+
+    @post(opt=requires("checks:write"), operation_id="create_check")
+    async def create(
+        self,
+        principal: NamedDependency[Principal],
+        uptime: NamedDependency[Uptime],
+        server_id: FromPath[UUID],
+        data: JSONBody[NewCheck],
+    ) -> Check:
+        """Have a server's agent check something; it begins within seconds if it is connected."""
+        check_id = await uptime.create(principal, server_id, data.draft())
+        return Check.of(await uptime.one(server_id, check_id))
+
+    @get("/{check_id:uuid}", opt=requires("checks:read"), operation_id="get_check")
+    async def check(
+        self, server_id: FromPath[UUID], check_id: FromPath[UUID], uptime: NamedDependency[Uptime]
+    ) -> Check:
+        """One check and its newest result."""
+        return Check.of(await uptime.one(server_id, check_id))
+
+    @patch("/{check_id:uuid}", opt=requires("checks:write"), operation_id="change_check")
+    async def change(
+        self,
+        principal: NamedDependency[Principal],
+        uptime: NamedDependency[Uptime],
+        server_id: FromPath[UUID],
+        check_id: FromPath[UUID],
+        data: JSONBody[CheckChanges],
+    ) -> Check:
+        """Change, pause or resume a check."""
+        await uptime.change(principal, server_id, check_id, **structs.asdict(data))
+        return Check.of(await uptime.one(server_id, check_id))
+
+    @delete("/{check_id:uuid}", opt=requires("checks:write"), operation_id="remove_check")
+    async def remove(
+        self,
+        principal: NamedDependency[Principal],
+        uptime: NamedDependency[Uptime],
+        server_id: FromPath[UUID],
+        check_id: FromPath[UUID],
+    ) -> None:
+        """Check this no more. What was found stays among the server's metrics."""
+        await uptime.remove(principal, server_id, check_id)
+
+
+class CheckKindsApi(Controller):
+    path = "/api/v2/check-kinds"
+    tags = ("Checks",)
+
+    @get(opt=requires("checks:read"), operation_id="list_check_kinds")
+    async def kinds(self) -> CheckKindPage:
+        """What can be checked, and what can be set for it."""
+        return all_kinds()
