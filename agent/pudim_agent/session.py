@@ -47,6 +47,13 @@ class Unanswered(PudimError):
     retry = True
 
 
+class Unintelligible(PudimError):
+    """The collector said what no collector says. That is no word on any batch."""
+
+    code = "unintelligible"
+    retry = True
+
+
 class PassingRefusal(Refusal):
     """A newer collector said no by a name that this agent does not know, and that it may say yes later."""
 
@@ -128,6 +135,7 @@ class Session:
         self._again = False
         self._gaps = 0
         self._hold_until = 0.0
+        self._waking: asyncio.TimerHandle | None = None
         self.progressed = False
         self.acknowledged_at: int | None = None
 
@@ -160,6 +168,8 @@ class Session:
             for part in done:
                 part.result()
         finally:
+            if self._waking is not None:
+                self._waking.cancel()
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
@@ -176,9 +186,14 @@ class Session:
     def _is_held(self) -> bool:
         loop = asyncio.get_running_loop()
         if (rest := self._hold_until - loop.time()) > 0:
-            loop.call_later(rest, self._work.set)
+            if self._waking is None:  # one timer, however often something happens meanwhile
+                self._waking = loop.call_later(rest, self._wake_up)
             return True
         return self._again or len(self._sent) >= _WINDOW
+
+    def _wake_up(self) -> None:
+        self._waking = None
+        self._work.set()
 
     async def _send_batch(self, entry: Entry) -> None:
         try:
@@ -225,8 +240,14 @@ class Session:
             except asyncio.TimeoutError:
                 self._check_patience()
                 continue
-            self._take(decode_from_collector(unpack(self._channel.open(message))))
+            self._take(self._understood(message))
             self._check_patience()
+
+    def _understood(self, message: bytes) -> FromCollector | None:
+        try:
+            return decode_from_collector(unpack(self._channel.open(message)))
+        except Refusal as fault:
+            raise Unintelligible(f"{fault.code}: {fault.detail}") from fault
 
     def _check_patience(self) -> None:
         held = asyncio.get_running_loop().time() < self._hold_until
@@ -255,10 +276,10 @@ class Session:
                 self._orders.mandate(answer)
 
     def _acknowledged(self, boot_id: bytes, seq: int) -> None:
-        self._spool.acknowledge(boot_id, seq)
+        if self._spool.acknowledge(boot_id, seq):
+            self.progressed, self._gaps = True, 0
+            self.acknowledged_at = self._wall_ms()
         self._sent = deque(one for one in self._sent if one.boot_id != boot_id or one.seq > seq)
-        self.progressed, self._gaps = True, 0
-        self.acknowledged_at = self._wall_ms()
         self._settle()
 
     def _refused(self, refusal: Refuse, boot_id: bytes, seq: int) -> None:
