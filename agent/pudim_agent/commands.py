@@ -11,8 +11,9 @@ from typing import TextIO
 import click
 
 from pudim.vocabulary.errors import PudimError
-from pudim_agent.config import DEFAULT_CONFIG, DEFAULT_STATE_DIR, AgentConfig, load, parse
+from pudim_agent.config import DEFAULT_CONFIG, DEFAULT_STATE_DIR, AgentConfig, ConfigFaults, load, parse
 from pudim_agent.enrolment import CONFIG_FILE
+from pudim_agent.policy import DEFAULT_POLICY
 
 TOKEN_VARIABLE = "PUDIM_ENROLMENT_TOKEN"  # noqa: S105 - its name
 _LONGEST_TOKEN = 256
@@ -31,6 +32,9 @@ _config = click.option(
     type=_FILE,
     help=f"Default: agent.toml in the state directory, else {DEFAULT_CONFIG}.",
 )
+
+_policy = click.option("--policy", "policy_path", type=_FILE, help=f"Default: {DEFAULT_POLICY}.")
+_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
 class _Failure(click.ClickException):
@@ -121,36 +125,55 @@ def enrol(
 @agent.command()
 @_config
 @_state_dir
-def status(config_path: Path | None, state_dir: Path | None) -> None:
-    """Say whether the agent runs, what it costs and how much waits for the collector."""
-    from pudim_agent.footprint import running_agent
+@_json
+def status(*, config_path: Path | None, state_dir: Path | None, as_json: bool) -> None:
+    """Say whether the agent runs and is connected, what it costs and how much waits for the collector.
 
-    config = _load(config_path, state_dir)
-    click.echo(f"collector  {config.url}")
-    found = running_agent(config.state_dir)
-    if found is None:
-        click.echo("agent      not running")
-    else:
-        click.echo(
-            f"agent      process {found.pid}, {found.resident_mebibytes:.1f} MiB, "
-            f"{found.cpu_percent:.2f} % of a core since {found.started:%Y-%m-%d %H:%M}"
-        )
-    waiting = sum(one.stat().st_size for one in (config.state_dir / "spool").glob("*.spool"))
-    click.echo(f"spool      {waiting / 2**20:.1f} of {config.spool.max_mebibytes} MiB")
-    sys.exit(0 if found else 3)  # as systemctl: 3 is "not running"
+    Ends with status 0 when it runs, else with 3.
+    """
+    from pudim_agent import footprint
+
+    report = footprint.report(_load(config_path, state_dir))
+    click.echo(_document(report) if as_json else footprint.table(report))
+    sys.exit(0 if report["running"] else 3)  # as systemctl: 3 is "not running"
 
 
 @agent.command()
 @_config
 @_state_dir
-def doctor(config_path: Path | None, state_dir: Path | None) -> None:
-    """Check identity, state directory, clock and the connection, and say what to do."""
-    from pudim_agent.diagnosis import findings
+@_policy
+@_json
+def doctor(
+    *, config_path: Path | None, state_dir: Path | None, policy_path: Path | None, as_json: bool
+) -> None:
+    """Check this host and each step of the way to the collector, and say what to do.
 
-    found = asyncio.run(findings(_load(config_path, state_dir)))
-    for one in found:
-        click.echo(f"{'ok  ' if one.fine else 'FAIL'} {one.subject}: {one.said}")
-    sys.exit(0 if all(one.fine for one in found) else 1)
+    As root it looks with the rights of the agent's own account. Ends with status 1 when something is wrong.
+    """
+    from pudim_agent import footprint
+    from pudim_agent.diagnosis import Finding, Patient, findings
+
+    path = _path(config_path, state_dir)
+    try:
+        config = load(path)
+    except ConfigFaults as faults:
+        found = [Finding("configuration", False, f"{path}: {faults.detail}", faults.hint)]
+    else:
+        footprint.take_rights_of(config.state_dir)
+        patient = Patient(config, policy_path or DEFAULT_POLICY)
+        found = [Finding("configuration", True, str(path)), *asyncio.run(findings(patient))]
+    if as_json:
+        click.echo(_document([vars(one) for one in found]))
+    for one in [] if as_json else found:
+        mark = "-   " if one.fine is None else "ok  " if one.fine else "FAIL"
+        click.echo(f"{mark} {one.subject}: {one.said}" + (f"\n     {one.fix}" if one.fix else ""))
+    sys.exit(1 if any(one.fine is False for one in found) else 0)
+
+
+def _document(found: object) -> str:
+    import json
+
+    return json.dumps(found, indent=1)
 
 
 def _path(config_path: Path | None, state_dir: Path | None) -> Path:

@@ -59,7 +59,8 @@ async def test_enrol_then_run_then_status_then_doctor(collector: FakeCollector, 
 
     code, said = await pudim("doctor", "--state-dir", str(state))
     assert code == 0, said
-    assert said.count("ok  ") == 4
+    assert said.count("ok  ") >= 10
+    assert "FAIL" not in said
 
     code, said = await end(process)
     assert code == 0, said
