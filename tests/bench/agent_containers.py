@@ -44,7 +44,7 @@ def put(count: int, folder: Path, stack: ExitStack) -> None:
     folder.mkdir()
     (folder / "cgroup.controllers").write_text("cpu io memory pids\n")
     for number in range(count):
-        group = folder / "system.slice" / f"docker-{number:064x}.scope"
+        group = folder / "system.slice" / f"docker-{32 * f'{number:02x}'}.scope"
         group.mkdir(parents=True)
         for name, text in _FILES.items():
             (group / name).write_text(text)
