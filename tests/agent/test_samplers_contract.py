@@ -55,7 +55,7 @@ def test_the_series_stay_the_same_objects(kind: str, on: Host) -> None:
         one.series is two.series
         for one, two in zip(fixed, [r for r in third if r.source == "host"], strict=True)
     )
-    assert {reading.source for reading in first} <= {"host", "process", "container", "custom"}
+    assert {reading.source for reading in first} <= {"host", "process", "container", "unit", "custom"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -299,18 +299,8 @@ _TABLE = (
         "systemd.unit.type",
         "systemd.unit.active_state",
     ),
-    _gauge(
-        "systemd.unit.active",
-        "1",
-        "Whether a unit that failed, or is listed, is active: 1 or 0.",
-        "systemd.unit.name",
-    ),
-    _gauge(
-        "systemd.unit.restart.count",
-        "{restart}",
-        "Restarts by systemd of such a service.",
-        "systemd.unit.name",
-    ),
+    _gauge("systemd.unit.active", "1", "Whether a unit that failed, or is listed, is active: 1 or 0."),
+    _gauge("systemd.unit.restart.count", "{restart}", "Restarts of such a service by systemd."),
     _gauge("systemd.degraded", "1", "Whether any unit failed: 1 or 0."),
     # What other programs bring through the agent
     _gauge("pudim.custom.series", "{series}", "Series that other programs bring this way.", "pudim.custom"),
