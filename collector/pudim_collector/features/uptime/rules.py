@@ -23,7 +23,7 @@ _SLACK = timedelta(minutes=1)
 _TYPES = {bool: "flag", int: "whole", float: "number", str: "text", tuple[str, ...]: "texts"}
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """What is shown of a check: its result while that holds, else why there is none."""
 
     UP = "up"
@@ -138,15 +138,15 @@ def with_secrets(kind: str, given: Mapping[str, Any], known: Mapping[str, Any]) 
     return {**given, **kept}
 
 
-def state(draft: Draft, result: Result | None, now: datetime, *, silent: bool) -> State:
+def state(draft: Draft, result: Result | None, now: datetime, *, silent: bool) -> CheckState:
     """A result that is too old to hold is unknown, as is everything that a silent agent told."""
     if not draft.enabled:
-        return State.PAUSED
-    if result is None or (result.at is None and result.code == State.PENDING):
-        return State.PENDING
+        return CheckState.PAUSED
+    if result is None or (result.at is None and result.code == CheckState.PENDING):
+        return CheckState.PENDING
     if result.at is None or silent or now - result.at > _lasts(draft):
-        return State.UNKNOWN
-    return State(result.status) if result.status in set(State) else State.UNKNOWN
+        return CheckState.UNKNOWN
+    return CheckState(result.status) if result.status in set(CheckState) else CheckState.UNKNOWN
 
 
 def _lasts(draft: Draft) -> timedelta:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from pudim.checks import LONGEST_INTERVAL, LONGEST_TIMEOUT, SHORTEST_INTERVAL, SHORTEST_TIMEOUT, checks
 from pudim_collector.features.uptime import rules
-from pudim_collector.features.uptime.rules import Draft, State
+from pudim_collector.features.uptime.rules import CheckState, Draft
 from pudim_collector.features.uptime.service import CheckView
 
 CheckName = Annotated[str, Meta(min_length=1, max_length=rules.LONGEST_NAME)]
@@ -34,7 +34,7 @@ class Check(Struct):
     settings: dict[str, Any]
     secrets: list[str]
     created_at: datetime
-    status: State
+    status: CheckState
     since: datetime | None
     at: datetime | None
     duration: float | None

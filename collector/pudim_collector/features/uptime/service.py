@@ -20,7 +20,7 @@ from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers, ServerView
 from pudim_collector.features.uptime import events, queries, rules
 from pudim_collector.features.uptime.queries import CheckRecord
-from pudim_collector.features.uptime.rules import Draft, Result, State
+from pudim_collector.features.uptime.rules import CheckState, Draft, Result
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
@@ -73,7 +73,7 @@ class CheckView:
     draft: Draft
     settings: dict[str, Any]
     secrets: tuple[str, ...]
-    state: State
+    state: CheckState
     result: Result | None
     created_at: datetime
 
