@@ -40,6 +40,19 @@ def test_tally(kind: str, found: tuple[int, int] | None) -> None:
     assert tally(document(kind, EVERY[kind])) == found
 
 
+@pytest.mark.parametrize(
+    ("known", "bad"),
+    [
+        ({"devices": 2, "working": 2, "failed": 0}, 0),
+        ({"devices": 2, "working": 1, "failed": 0}, 1),  # it was taken out
+        ({"devices": 2, "working": 2, "failed": 1}, 1),  # a spare took its place
+        ({}, 0),
+    ],
+)
+def test_an_array_that_lacks_a_device_is_bad(known: dict[str, int], bad: int) -> None:
+    assert tally(document("disks", {"arrays": [{"device": "md0", **known}]})) == (1, bad)
+
+
 @pytest.mark.parametrize("state", ["restarting", "dead"])
 def test_a_container_may_be_bad_without_a_health_check(state: str) -> None:
     assert tally(document("containers", {"containers": [{"id": "a", "state": state}]})) == (1, 1)

@@ -167,6 +167,11 @@ KNOWN = (
                     ),
                     _view("In use", "system.memory.utilization", y_max="1", names="in use"),
                     _view(
+                        "Promised",
+                        "system.linux.memory.available,system.linux.memory.committed",
+                        names="available,committed",
+                    ),
+                    _view(
                         "Programs",
                         "system.linux.memory.anonymous,system.linux.memory.mapped,system.memory.shared",
                         names="anonymous,mapped,shared",
@@ -218,6 +223,7 @@ KNOWN = (
                         **_MOUNT,
                     ),
                     _view("Inodes", "system.filesystem.inodes.utilization", y_max="1", **_MOUNT),
+                    _view("Read-only", "system.linux.filesystem.readonly", **_MOUNT),
                 ),
             ),
             Chart(
@@ -285,6 +291,7 @@ KNOWN = (
                 "Swap",
                 (
                     _view("Swap", "system.paging.usage", kind="stacked", order="used,free", muted="free"),
+                    _view("In use", "system.paging.utilization", y_max="1"),
                     _view("Swapping", "system.paging.operations.rate"),
                     _view("Faults", "system.paging.faults.rate"),
                     _view("Killed", "system.linux.memory.oom_kills.rate"),
@@ -306,6 +313,16 @@ KNOWN = (
                 (
                     _view("Off by", "system.linux.clock.offset"),
                     _view("Error", "system.linux.clock.max_error"),
+                    _view("Follows a server", "system.linux.clock.synchronized", y_max="1"),
+                ),
+            ),
+            Chart(
+                "The agent itself",
+                (
+                    _view("CPU", "pudim.agent.cpu.utilization"),
+                    _view("Memory", "pudim.agent.memory.usage"),
+                    _view("Spool", "pudim.agent.spool.usage"),
+                    _view("Lost", "pudim.agent.batches.lost"),
                 ),
             ),
             Chart(
@@ -343,6 +360,7 @@ KNOWN = (
                     _view("Failures", "system.network.tcp.failure.rate"),
                     _view("UDP", "system.network.udp.datagram.rate"),
                     _view("UDP lost", "system.network.udp.errors.rate"),
+                    _view("Buffers", "system.linux.tcp.memory"),
                 ),
             ),
         ),
@@ -381,20 +399,6 @@ KNOWN = (
             ),
         ),
     ),
-    Group(
-        "Agent",
-        (
-            Chart(
-                "The agent itself",
-                (
-                    _view("CPU", "pudim.agent.cpu.utilization"),
-                    _view("Memory", "pudim.agent.memory.usage"),
-                    _view("Spool", "pudim.agent.spool.usage"),
-                    _view("Lost", "pudim.agent.batches.lost"),
-                ),
-            ),
-        ),
-    ),
 )
 _ELSEWHERE = (
     "container.",
@@ -404,6 +408,7 @@ _ELSEWHERE = (
     "pudim.container.",
     "system.boot.",
     "system.cpu.logical.",
+    "system.filesystem.inodes.usage",
     "system.uptime",
 )
 """Shown in other parts of the page, or no curve."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pudim_collector.features.notices.schemas import (
     CheckResults,
     Containers,
+    DiskArray,
     Disks,
     MetricSources,
     TopProcesses,
@@ -39,11 +40,15 @@ def tally(document: Any) -> Tally | None:
         case Disks(disks=disks, arrays=arrays):
             return _tally(
                 [one.healthy is False or bool(one.problems) for one in disks]
-                + [bool(one.failed) for one in arrays]
+                + [bool(one.failed) or _lacks_some(one) for one in arrays]
             )
         case MetricSources(sources=found):
             return _tally(bool(one.error or one.dropped) for one in found)
     return None
+
+
+def _lacks_some(array: DiskArray) -> bool:
+    return array.devices is not None and array.working is not None and array.working < array.devices
 
 
 def _tally(bad: Iterable[bool]) -> Tally:

@@ -174,13 +174,17 @@ class MetricSources(Struct):
 
 
 class Policy(Struct):
-    """What the host lets the collector do; with `frozen` nothing. `refused` is why its file does not count, in a word."""
+    """What the host lets the collector do; with `frozen` nothing. `refused` is why its file does not count, in a word.
+
+    `bounds` says for each action for what it is allowed, such as {"restart_unit": {"units": ["nginx.service"]}}.
+    """
 
     actions: Annotated[list[Text], Meta(max_length=64)] = []
     frozen: bool = False
     digest: Text | None = None
     refused: Text | None = None
-    reason: Text | None = None
+    reason: Annotated[str, Meta(max_length=2048)] | None = None
+    bounds: Annotated[dict[Text, Annotated[dict[Text, Any], Meta(max_length=16)]], Meta(max_length=16)] = {}
 
 
 DOCUMENTS: Mapping[str, Any] = {
