@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import zlib
@@ -51,7 +52,7 @@ class OwnAddresses(AbstractResolver):
         found = await self._inner.resolve(host, port, family)
         here = [one for one in found if is_own(one["host"])]
         if not here:
-            raise OSError(f"{host} is not this host; allow_remote = true allows that")
+            raise OSError(errno.EACCES, f"{host} is not this host; allow_remote = true allows that")
         return here
 
     async def close(self) -> None:

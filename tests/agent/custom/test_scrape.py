@@ -314,7 +314,14 @@ async def test_a_name_that_leads_elsewhere_is_not_followed(exporter: Exporter) -
     port = exporter.url.rpartition(":")[2]
     async with scraping(target(exporter, url=f"http://localhost:{port}")) as found:
         assert is_up(await found.until(is_up))
-    for address in ("169.254.169.254", "[::ffff:169.254.169.254]", ANYWHERE, "192.0.2.1"):
+    for address in (
+        "169.254.169.254",
+        "[::ffff:169.254.169.254]",
+        "0xa9fea9fe",
+        "2852039166",
+        ANYWHERE,
+        "192.0.2.1",
+    ):
         async with scraping(target(exporter, url=f"http://{address}/")) as found:
             assert "is not this host" in await found.error()
 
