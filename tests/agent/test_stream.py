@@ -16,7 +16,7 @@ from pudim import __version__
 from pudim.wire.batches import Batch
 from pudim.wire.keys import generate, public_bytes, to_text
 from pudim.wire.layouts import Layout, Series, Source
-from pudim.wire.messages import Checks, Command, Taken
+from pudim.wire.messages import Checks, Command, Mandate, Taken
 from pudim.wire.refusals import (
     BadFrame,
     BadSignature,
@@ -50,6 +50,7 @@ class NotedOrders:
     checks: list[Checks] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     stored: list[Taken] = field(default_factory=list)
+    mandates: list[Mandate] = field(default_factory=list)
 
     def set_interval(self, interval_ms: int | None) -> None:
         self.intervals.append(interval_ms)
@@ -62,6 +63,9 @@ class NotedOrders:
 
     def taken(self, taken: Taken) -> None:
         self.stored.append(taken)
+
+    def mandate(self, mandate: Mandate) -> None:
+        self.mandates.append(mandate)
 
 
 class Link:
