@@ -270,9 +270,57 @@ def server_page(said: dict[str, Any], **known: Any) -> Sample:
     return Sample("metrics/server.html", context)
 
 
+def command(status: str, **changed: Any) -> dict[str, Any]:
+    return {
+        "id": "00000000-0000-7000-8000-00000000000c",
+        "action": "tail_log",
+        "args": {"path": "/var/log/" + HOSTILE, "lines": 5},
+        "actor": "ada@example.org" + HOSTILE,
+        "status": status,
+        "asked_at": NOW,
+        "sent_at": None,
+        "ended_at": None,
+        "code": None,
+        "detail": None,
+        "output": None,
+        "truncated": None,
+        **changed,
+    }
+
+
+def commands(policy: dict[str, Any] | None, *items: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    known = {"may_run": True, "policy": policy, "policy_at": NOW, "items": list(items), "broken": None}
+    return {"server": server(), "commands": known | changed, "refusal": None}
+
+
+POLICY: dict[str, Any] = {
+    "actions": ["refresh", "restart_unit", "self_update", "tail_log"],
+    "frozen": False,
+    "digest": "",
+    "refused": None,
+    "reason": None,
+    "bounds": {"tail_log": {"files": ["/var/log/syslog", HOSTILE]}, "restart_unit": {"units": [HOSTILE]}},
+}
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
 HERE = {"url": "http://127.0.0.1:8460", "reach": "this host"}
 SAMPLES = {
+    "commands": Sample(
+        "commands/server.html",
+        commands(
+            POLICY,
+            command("waiting"),
+            command("expired", sent_at=NOW),
+            command("refused", code="frozen", detail=HOSTILE),
+            command("done", output="one\n" + HOSTILE, truncated=True),
+            broken={"at": NOW, "said": HOSTILE},
+        )
+        | {"refusal": HOSTILE},
+    ),
+    "no commands": Sample("commands/server.html", commands(None)),
+    "commands, refused policy": Sample(
+        "commands/server.html",
+        commands(POLICY | {"actions": [], "refused": "policy_owner", "reason": HOSTILE}),
+    ),
     "set up": Sample("accounts/setup.html", {**FORM, "shortest_password": 12}, signed_in=False),
     "set up, wrong": Sample(
         "accounts/setup.html",

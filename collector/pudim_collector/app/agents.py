@@ -6,19 +6,26 @@ from uuid import UUID
 
 from pudim.wire.keys import public_from_bytes
 from pudim.wire.messages import Notice, Opening, Result, Taken
-from pudim.wire.refusals import Malformed, RevokedAgent
+from pudim.wire.refusals import RevokedAgent
+from pudim_collector.app.commanding import Commanding
 from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.features.uptime.service import Uptime
 from pudim_collector.ingest.agents import Agent
 
+POLICY = "policy"
+"""The kind of notice by which an agent says which run of it is there."""
+
 
 class EnrolledAgents:
     """Implements pudim_collector.ingest.agents.Agents."""
 
-    def __init__(self, servers: Servers, notices: HostNotices, uptime: Uptime) -> None:
+    def __init__(
+        self, servers: Servers, notices: HostNotices, uptime: Uptime, commanding: Commanding
+    ) -> None:
         self._servers, self._notices, self._uptime = servers, notices, uptime
+        self._commanding = commanding
         self._revoked: set[UUID] = set()
 
     def revoke(self, server_id: UUID) -> None:
@@ -39,10 +46,12 @@ class EnrolledAgents:
 
     async def orders(self, agent: Agent) -> list[bytes]:
         checks = await self._uptime.listed(agent.server_id)
-        return [] if checks is None else [checks.encode()]
+        return [self._commanding.mandate(), *([] if checks is None else [checks.encode()])]
 
     def noticed(self, agent: Agent, notice: Notice) -> None:
         self._notices.keep(agent.server_id, notice)
+        if notice.kind == POLICY:
+            self._commanding.noticed(agent, notice)
 
-    async def answered(self, _agent: Agent, _result: Result) -> Taken:
-        raise Malformed("no command was given")
+    async def answered(self, agent: Agent, result: Result) -> Taken:
+        return await self._commanding.answered(agent, result)

@@ -34,6 +34,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "metrics": runtime.metrics,
             "uptime": runtime.uptime,
             "notices": runtime.notices,
+            "commands": runtime.commands,
             "ledger": runtime.ledger,
             "changes": Changes(runtime.announcements),
             "invitations": Invitations(runtime.servers, settings.url, runtime.key, runtime.releases),

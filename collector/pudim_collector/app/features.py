@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
+from pudim_collector.features.commands import FEATURE as COMMANDS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
@@ -18,6 +19,7 @@ from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
 FEATURES: list[Feature] = [
     SERVERS,
     NOTICES,
+    COMMANDS,
     COMPLETENESS,
     METRICS,
     STORAGE,

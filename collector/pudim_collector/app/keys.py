@@ -12,6 +12,7 @@ from pudim.wire.keys import generate, private_bytes, private_from_bytes
 
 FILE_NAME = "collector.key"
 RELEASE_FILE = "release.key"
+COMMAND_FILE = "command.key"
 
 
 def collector_key(data_dir: Path) -> Ed25519PrivateKey:
@@ -25,6 +26,14 @@ def collector_key(data_dir: Path) -> Ed25519PrivateKey:
 def release_key(data_dir: Path) -> Ed25519PrivateKey:
     """The key that releases of the agent are signed with, and that hosts pin when they install it."""
     path = data_dir / RELEASE_FILE
+    if not path.exists():
+        _create(path, private_bytes(generate()))
+    return private_from_bytes(path.read_bytes())
+
+
+def command_key(data_dir: Path) -> Ed25519PrivateKey:
+    """The key that signs commands to hosts, and nothing else; the collector's own says to agents which it is."""
+    path = data_dir / COMMAND_FILE
     if not path.exists():
         _create(path, private_bytes(generate()))
     return private_from_bytes(path.read_bytes())

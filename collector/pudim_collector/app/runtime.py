@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,14 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.checks_told import ChecksTold
+from pudim_collector.app.commanding import Commanding, LocalSigner
 from pudim_collector.app.features import PERMISSIONS
-from pudim_collector.app.keys import release_key
+from pudim_collector.app.keys import command_key, release_key
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
@@ -69,6 +72,8 @@ class Runtime:
     servers: Servers
     metrics: Metrics
     notices: HostNotices
+    commands: HostCommands
+    commanding: Commanding
     uptime: Uptime
     storage: Storage
     ledger: DayLedger
@@ -94,12 +99,15 @@ class Runtime:
         store, read_pool = Store(database), ReadPool(database)
         reader = Reader(database, clock, read_pool)
         announcements = Announcements(
-            database, [COMMITTED, NOTICED, WATCH, REVOKED, LIMITS_CHANGED, CHECKS_CHANGED]
+            database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED]
         )
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices)
         uptime = Uptime(servers, notices, announcements, clock, Sealer(key, b"checks"))
-        writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime)
+        signer = LocalSigner(command_key(settings.data_dir), key)
+        commands = HostCommands(signer, servers, notices, announcements, clock)
+        commanding = Commanding(commands, announcements)
+        writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime, commanding)
         senders = Senders(clock)
         intake = Intake(
             store=store,
@@ -122,6 +130,8 @@ class Runtime:
             servers,
             Metrics(reader, servers, announcements, clock),
             notices,
+            commands,
+            commanding,
             uptime,
             Storage(database, store, announcements, clock, _local_disk(settings)),
             DayLedger(Presence(database), Attendance(database), servers, clock),
@@ -150,6 +160,7 @@ class Runtime:
             self.supervisor.start("watching", Watching(self.announcements, self.stream, self.clock).run)
             revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)
             self.supervisor.start("revoking", revoking.run)
+            self.supervisor.start("commanding", partial(self.commanding.run, self.stream))
             limits = LimitsHeard(self.announcements, self.store, self.clock)
             self.supervisor.start("limits", limits.run)
             told = ChecksTold(self.announcements, self.uptime, self.stream, self.clock)

@@ -86,7 +86,9 @@ async def test_revoked_between_greeting_and_opening(site: Site) -> None:
 
 async def test_what_is_heard_while_the_opening_is_stored_counts(site: Site) -> None:
     led = await site.enrol()
-    agents = EnrolledAgents(site.runtime.servers, site.runtime.notices, site.runtime.uptime)
+    agents = EnrolledAgents(
+        site.runtime.servers, site.runtime.notices, site.runtime.uptime, site.runtime.commanding
+    )
     found = await agents.find(led.agent_id)
     assert found
     await agents.opened(found, OPENING)
@@ -98,7 +100,9 @@ async def test_what_is_heard_while_the_opening_is_stored_counts(site: Site) -> N
 async def test_a_restarted_loop_begins_with_all_that_are_revoked(site: Site) -> None:
     led = await site.enrol()
     await site.runtime.servers.revoke(led.agent_id)
-    agents = EnrolledAgents(site.runtime.servers, site.runtime.notices, site.runtime.uptime)
+    agents = EnrolledAgents(
+        site.runtime.servers, site.runtime.notices, site.runtime.uptime, site.runtime.commanding
+    )
     deaf = Announcements(database, ["pudim_revoked"])
     loop = asyncio.create_task(Revoking(deaf, site.runtime.servers, agents, site.runtime.stream).run())
     while led.agent_id not in agents._revoked:

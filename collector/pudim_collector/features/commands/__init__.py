@@ -1,0 +1,20 @@
+"""What hosts are asked to do, where their own policies allow it, and what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pudim_collector.features.commands.pages import CommandPages
+from pudim_collector.features.commands.routes import CommandsApi
+from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.manifest import Feature
+
+FEATURE = Feature(
+    name="commands",
+    controllers=[CommandsApi, CommandPages],
+    permissions={
+        "commands:read": "See what was asked of hosts, and what they answered",
+        "commands:run": "Ask hosts for what their own policies allow",
+    },
+    migrations=MigrationApp("commands", Path(__file__).parent / "piccolo_migrations"),
+)

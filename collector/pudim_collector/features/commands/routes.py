@@ -1,0 +1,46 @@
+"""Commands in the API."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from pudim_collector.features.commands.schemas import HostCommand, HostCommandPage, NewCommand
+from pudim_collector.features.commands.service import HostCommands
+from pudim_collector.infra.auth import Principal, requires
+
+
+class CommandsApi(Controller):
+    path = "/api/v2/servers/{server_id:uuid}/commands"
+    tags = ("Commands",)
+
+    @get(opt=requires("commands:read"), operation_id="list_commands")
+    async def commands(
+        self, server_id: FromPath[UUID], commands: NamedDependency[HostCommands]
+    ) -> HostCommandPage:
+        """What was asked of a server lately, the newest first."""
+        return HostCommandPage([HostCommand.of(one) for one in await commands.of(server_id)])
+
+    @post(opt=requires("commands:run"), operation_id="run_command")
+    async def run(
+        self,
+        server_id: FromPath[UUID],
+        principal: NamedDependency[Principal],
+        commands: NamedDependency[HostCommands],
+        data: JSONBody[NewCommand],
+    ) -> HostCommand:
+        """Ask a server's host to do something. It is signed and sent when its agent is connected; the host decides."""
+        return HostCommand.of(await commands.ask(principal, server_id, data.action, data.args))
+
+    @get("/{command_id:uuid}", opt=requires("commands:read"), operation_id="get_command")
+    async def command(
+        self,
+        server_id: FromPath[UUID],
+        command_id: FromPath[UUID],
+        commands: NamedDependency[HostCommands],
+    ) -> HostCommand:
+        """One command, and what has become of it."""
+        return HostCommand.of(await commands.one(server_id, command_id))
