@@ -318,7 +318,7 @@ async def test_a_name_that_leads_elsewhere_is_not_followed(exporter: Exporter) -
         "169.254.169.254",
         "[::ffff:169.254.169.254]",
         "0xa9fea9fe",
-        "2852039166",
+        "0xa9.0xfe.0xa9.0xfe",
         ANYWHERE,
         "192.0.2.1",
     ):
