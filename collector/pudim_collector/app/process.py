@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pudim_collector.app.asgi import Entrance
 from pudim_collector.app.factory import web_application
 from pudim_collector.app.features import MIGRATIONS
 from pudim_collector.app.keys import collector_key
+from pudim_collector.app.memory import settle_memory
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.app.serving import PortTaken, http_server
 from pudim_collector.app.settings import Role, Settings
@@ -87,9 +87,7 @@ def _watch(embedded: EmbeddedPostgres, runtime: Runtime) -> None:
 
 async def serve(server: uvicorn.Server) -> None:
     """Serve until a signal comes. Raises PortTaken."""
-    # What was imported and assembled is never garbage; looked through again and again, it costs a request 30 ms.
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     try:
         await server.serve()
     except SystemExit as error:  # uvicorn's way to say that it cannot listen
