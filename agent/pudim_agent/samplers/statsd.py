@@ -28,7 +28,7 @@ MOST_BYTES_A_SECOND = 1 << 18
 that is full, and is counted."""
 _PACKET_BYTES = 32
 _LONGEST_PACKET = 1 << 16
-_PACKETS_AT_ONCE = 64
+_BYTES_AT_ONCE = 1 << 14
 _BACKLOG_BYTES = 1 << 20
 _SO_MEMINFO, _DROPS, _MEMINFO_BYTES = (
     55,
@@ -147,7 +147,8 @@ class Statsd:
     def _read(self, one: socket.socket) -> None:
         """Some packets of many: others wait for the loop, too."""
         now = asyncio.get_running_loop().time()
-        for _ in range(_PACKETS_AT_ONCE):
+        enough = self._room - _BYTES_AT_ONCE
+        while self._room > enough:
             try:
                 packet = one.recv(_LONGEST_PACKET)
             except OSError:
