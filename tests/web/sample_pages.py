@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pudim_web import TEMPLATES, assets
+from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
 
@@ -377,6 +378,20 @@ SAMPLES = {
             "groups": [],
             "embedded": [],
         },
+    ),
+    "checks": Sample("uptime/checks.html", checks_page(server(), HOSTILE, NOW)),
+    "no checks": Sample(
+        "uptime/checks.html", checks_page(server(), HOSTILE, NOW, checks=[], may_change=False)
+    ),
+    "checks, refused": Sample(
+        "uptime/checks.html",
+        checks_page(
+            server(),
+            HOSTILE,
+            NOW,
+            values={"kind": "http", "name_of_check": HOSTILE, "url": HOSTILE, "body": HOSTILE},
+            errors={"url": HOSTILE, "name": "Too long.", "form": HOSTILE},
+        ),
     ),
     "no senders": Sample("senders/list.html", {**FORM, **SENDERS, "senders": []}),
     "senders": Sample(
