@@ -76,6 +76,16 @@ def setup_link(data_dir: Path | None, host: str | None, port: int | None) -> Non
     click.echo(link)
 
 
+@admin.command("command-key")
+@DATA_DIR
+def command_key(data_dir: Path | None) -> None:
+    """Print the public key that signs commands to hosts, for the `command_key` of a host's policy."""
+    from pudim.wire.keys import public_bytes, to_text
+    from pudim_collector.app import keys
+
+    click.echo(to_text(public_bytes(keys.command_key(settings_of(data_dir, None, None).data_dir))))
+
+
 @admin.command("demo-data")
 @DATA_DIR
 @click.option("--servers", type=click.IntRange(1, 100), default=5, show_default=True)
