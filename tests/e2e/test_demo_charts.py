@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 DAYS, SEED = 90, 7
 SPANS = {"7d": 7, "30d": 30, "90d": 90}
-METRICS = 10
+METRICS = 11
 """Of the page's charts, as they are shown first."""
 
 

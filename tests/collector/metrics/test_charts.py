@@ -87,3 +87,11 @@ async def test_a_page_has_charts_of_what_its_server_measured(site: Site) -> None
         page = (await client.get(f"/servers/{agent.agent_id}")).text
     assert 'heading="CPU"' in page
     assert 'heading="Network"' not in page
+
+
+async def test_a_server_that_sent_nothing_yet_has_charts_that_fill(site: Site) -> None:
+    agent = await site.enrol()
+    async with site.client(**PAGE) as client:
+        page = (await client.get(f"/servers/{agent.agent_id}")).text
+    assert [group.name for group in await site.runtime.metrics.groups(agent.agent_id)] == ["Overview"]
+    assert 'heading="Memory"' in page

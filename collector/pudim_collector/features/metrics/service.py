@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from pudim_collector.features.metrics.rules import Group, Place, charts_of
+from pudim_collector.features.metrics.rules import KNOWN, Group, Place, charts_of
 from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
 from pudim_collector.kernel.clock import Clock
@@ -66,8 +66,11 @@ class Metrics:
         return await self.reader.metrics()
 
     async def groups(self, server_id: UUID) -> list[Group]:
-        """The charts of a server, as far as its agent ever measured what they show."""
-        return charts_of(await self.reader.metrics_of(server_id))
+        """The charts of a server, as far as its agent ever measured what they show.
+
+        One that has sent nothing yet has the first ones, which fill while somebody waits for them.
+        """
+        return charts_of(await self.reader.metrics_of(server_id)) or [KNOWN[0]]
 
     async def labels(self, metric: str) -> dict[str, set[str]]:
         return await self.reader.labels(Selector((metric,)))
