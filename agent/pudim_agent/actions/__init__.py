@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from pudim.vocabulary.registry import Registry
 from pudim_agent.command_checks import CommandRefused
 from pudim_agent.notices import Notices
-from pudim_agent.registry import Registry
 
 __all__ = ["Action", "ActionFailed", "NotAllowed", "Nothing", "Surroundings", "Update", "actions"]
 
