@@ -41,10 +41,16 @@ lock:
         --no-emit-package pudim --no-emit-package pudim-agent --no-emit-package pudim-collector --no-emit-package pudim-web \
         --group dev shared/pyproject.toml agent/pyproject.toml collector/pyproject.toml web/pyproject.toml \
         --output-file constraints.txt
+    packaging/release/lock
 
-# Build the four wheels into dist/.
-build: setup
+# Build the four wheels, the agent's bundle and its Debian packages into dist/.
+build: setup bundle
     for one in shared agent collector web; do {{bin}}/uv build --quiet --wheel --out-dir dist "$one"; done
+    packaging/deb/build dist/pudim-agent-*.tar
+
+# Build the agent's bundle for hosts into dist/. Arguments go to the script (--target x86_64-cp311 ...).
+bundle *args: setup
+    {{bin}}/python packaging/release/build_bundle.py "$@"
 
 # Measure the signed path from agents to commit. Arguments go to the benchmark (--json, --seconds ...).
 bench-ingest *args: setup

@@ -214,7 +214,7 @@ async def _tcp(patient: Patient) -> str:
         _, writer = await asyncio.wait_for(asyncio.open_connection(patient.host, patient.port), _SECONDS)
     except (OSError, asyncio.TimeoutError) as error:
         fix = f"Is the collector running, and may this host reach port {patient.port} through its firewalls?"
-        raise Ailment(f"{patient.host} port {patient.port}: {error or 'no answer'}", fix) from error
+        raise Ailment(f"{patient.host} port {patient.port}: {str(error) or 'no answer'}", fix) from error
     writer.close()
     return f"{patient.host} port {patient.port} answers"
 
