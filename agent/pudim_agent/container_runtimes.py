@@ -75,6 +75,8 @@ class Runtime:
             if not self.kind:
                 self.kind = _kind(await _get(server, "/version", _ONE_BYTES))
             listed = await _get(server, "/containers/json?all=1", _LIST_BYTES)
+            if not isinstance(listed, list):
+                raise BadAnswer("no list of containers")
             fresh = dict(self._listed(listed))
             for one in self._to_look_at(fresh, groups):
                 detail = await _get(server, f"/containers/{one.id}/json", _ONE_BYTES)
@@ -83,8 +85,8 @@ class Runtime:
         finally:
             server.close()
 
-    def _listed(self, listed: Any) -> Iterable[tuple[str, Known]]:
-        for one in listed[:_MOST_LISTED] if isinstance(listed, list) else ():
+    def _listed(self, listed: list[Any]) -> Iterable[tuple[str, Known]]:
+        for one in listed[:_MOST_LISTED]:
             if isinstance(one, dict) and isinstance(one.get("Id"), str) and _ID.fullmatch(one["Id"]):
                 known = _summary(one, self.kind)
                 before = self.known.get(known.id)

@@ -273,10 +273,9 @@ def _said(known: Known, now_ms: int) -> list[float]:
 def _labels(group: Group, known: Known | None) -> Labels:
     if known is None:
         return labels_of({"container.id": group.id[:12], "container.runtime": group.runtime})
-    return labels_of(
-        {
-            "container.name": known.name,
-            "container.image.name": image_name(known.image),
-            "container.runtime": known.runtime,
-        }
-    )
+    labels = {
+        "container.name": known.name or group.id[:12],
+        "container.image.name": image_name(known.image),
+        "container.runtime": known.runtime,
+    }
+    return labels_of({key: text for key, text in labels.items() if text})

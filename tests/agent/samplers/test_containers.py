@@ -359,6 +359,21 @@ async def test_what_runs_keeps_its_name_while_the_runtime_is_down(on: Host) -> N
     assert [one["name"] for one in told(on)["containers"]] == ["shop"]
 
 
+async def test_a_runtime_that_is_out_of_order_takes_no_names_along(on: Host, engine: Engine) -> None:
+    put(on, DOCKER)
+    engine.add(ONE, "shop", image="")
+    containers = make("container", on)
+    list(containers.sample(Tick(0, 0.0)))
+    await containers.ask()
+    before = sources(containers, 10)
+    assert before == {(("container.name", "shop"), ("container.runtime", "docker"))}
+    engine.raw["/containers/json?all=1"] = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}"
+    await containers.ask()
+    assert sources(containers, 20) == before
+    look(containers, 60)
+    assert "no list" in told(on)["problems"][0]
+
+
 async def test_a_user_may_name_only_containers_of_his_own(on: Host) -> None:
     user = os.geteuid()
     engine = await Engine(Path(on.run) / f"user/{user}/podman/podman.sock", product="Podman Engine").start()
