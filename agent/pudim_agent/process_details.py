@@ -10,7 +10,7 @@ from pudim_agent.samplers import read
 from pudim_agent.text import printable
 
 _LONGEST_COMMAND = 256
-_READ_BYTES = 4096  # a command line may have megabytes
+_READ_BYTES = 1024  # a command line may have megabytes, and one made for it costs redaction 5 ms a kilobyte
 _MOST_REMEMBERED = 1024
 _MOST_PASSWD_BYTES = 1 << 20
 _HERTZ = os.sysconf("SC_CLK_TCK")
@@ -54,7 +54,10 @@ class ProcessDetails:
     def _command(self, pid: int) -> str:
         if not self._command_lines:
             return ""
-        raw = _beginning(f"{self._proc}/{pid}/cmdline").rstrip(b"\0")
+        raw = _beginning(f"{self._proc}/{pid}/cmdline")
+        if len(raw) == _READ_BYTES and b"\0" in raw:
+            raw = raw[: raw.rindex(b"\0")]  # of a cut secret the rest might not look like one
+        raw = raw.rstrip(b"\0")
         text = redact([part.decode(errors="replace") for part in raw.split(b"\0")])
         return printable(text.encode(errors="replace"), _LONGEST_COMMAND) if text else ""
 

@@ -89,6 +89,13 @@ def test_secrets_do_not_leave_the_host(on: Host, proc: Path) -> None:
     assert told(on)["memory"][0]["command"] == "/opt/shop --password *** --port 8000"
 
 
+def test_a_secret_that_is_cut_is_left_out(on: Host, proc: Path) -> None:
+    secret = "Zq8fT3vN1xR7wB5kL9mD2hJ6" * 20
+    add(proc, 100, cmdline=b"app\0" + f"--token={secret}\0".encode() * 2 + b"\0" * 40 + b"Zq8fT3v" * 5)
+    look(make("process", on), 0)
+    assert told(on)["memory"][0]["command"].rstrip() == "app --token=*** --token=***"
+
+
 def test_command_lines_can_be_kept_at_home(on: Host, proc: Path) -> None:
     add(proc, 100, cmdline=b"/opt/shop\0")
     look(make("process", on, command_lines=False), 0)
