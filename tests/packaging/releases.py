@@ -6,11 +6,9 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
-from pudim.wire.keys import to_text
 from pudim_collector.app.keys import release_key
 from pudim_collector.features.installing.service import Releases
 
@@ -47,9 +45,8 @@ class Shop:
                     files[name], {"pudim/__init__.py": f'\n__version__ = "{version}"\n'}
                 )
         self.releases.add(self.builder.write_bundle(self.folder, version, changed, targets))
-        signed = self.releases.signed()
-        digest = sha256(signed[64:]).hexdigest()
-        return [f"--version={version}", f"--digest={digest}", f"--signature={to_text(signed[:64])}"]
+        digest, signature = self.releases.names()
+        return [f"--version={version}", f"--digest={digest}", f"--signature={signature}"]
 
 
 def rewritten(wheel: bytes, changes: Mapping[str, str]) -> bytes:

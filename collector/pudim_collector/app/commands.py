@@ -124,6 +124,10 @@ def agent_bundle(data_dir: Path | None, bundle: Path) -> None:
     manifest = told(lambda: releases.add(bundle))
     click.echo(f"Agent {manifest.version} for {', '.join(sorted(manifest.targets))}")
     click.echo(f"Release key {releases.public_key}")
+    digest, signature = releases.names()
+    click.echo(
+        f"To update by a command: version {manifest.version}, manifest {digest}, signature {signature}"
+    )
 
 
 for _command in storage_commands.COMMANDS:

@@ -64,6 +64,11 @@ class Releases:
         except FileNotFoundError as error:
             raise NoAgentBundle from error
 
+    def names(self) -> tuple[str, str]:
+        """What a command names this release by: its manifest's SHA-256 and its signature. Raises NoAgentBundle."""
+        signed = self.signed()
+        return sha256(signed[SIGNATURE_BYTES:]).hexdigest(), to_text(signed[:SIGNATURE_BYTES])
+
     def install_script(self) -> bytes:
         """Raises NoAgentBundle."""
         return self.path_of(self.offered().files[INSTALL_SCRIPT].sha256).read_bytes()
