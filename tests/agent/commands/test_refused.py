@@ -44,6 +44,12 @@ async def test_larger_than_any_may_be(desk: Desk) -> None:
     assert (report.command_id, report.about) == (None, digest_of(body))
 
 
+async def test_size_comes_before_everything(desk: Desk) -> None:
+    """Both where a command is taken in and where it is checked."""
+    with pytest.raises(command_checks.TooLong):
+        command_checks.authentic(bytes(MAX_ENVELOPE_BYTES + 1), bytes(64), command_checks.Keys())
+
+
 async def test_no_key_was_named_yet(desk: Desk) -> None:
     (report,) = await desk.hand_over(desk.signed(desk.envelope()))
     assert outcome(report) == ("refused", "unknown_key")
