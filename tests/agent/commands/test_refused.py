@@ -20,6 +20,7 @@ from pudim.wire.commands import (
     key_id,
     sign_envelope,
     sign_mandate,
+    sign_succession,
 )
 from pudim.wire.messages import Command
 from pudim_agent import command_checks, commanding
@@ -515,3 +516,14 @@ async def test_numbers_are_on_disk_before_the_action_begins(desk: Desk) -> None:
     assert unpack(state)[4] == 777
     assert unpack(state)[7] is not None
     assert desk.state.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("serial", [1, 4, 5])
+def test_a_number_of_a_key_never_goes_back(serial: int) -> None:
+    """Not even with the word of the key before."""
+    current, other = keys.generate(), keys.generate()
+    known = command_checks.Keys(5, current.public_key())
+    mandate = Mandate(serial, other.public_key())
+    statement = mandate.encode()
+    with pytest.raises(command_checks.StaleMandate):
+        command_checks.succeeded(known, mandate, statement, sign_succession(statement, current))
