@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, LiteralString, cast
 
 from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.pq import ExecStatus
 from psycopg.rows import TupleRow, tuple_row
 
 from pudim_collector.infra.telemetry import histogram
@@ -71,4 +72,4 @@ async def fetch(
     await cursor.execute(query, parameters, binary=True)
     # A description would be made of every column, only to learn that there is one.
     result = cursor.pgresult
-    return await cursor.fetchall() if result is not None and result.nfields else []
+    return await cursor.fetchall() if result is not None and result.status == ExecStatus.TUPLES_OK else []
