@@ -12,7 +12,19 @@ from pudim_collector.infra.database import database
 from pudim_collector.infra.supervised import Backoff
 from tests.collector.app.site import Site, figures, report
 
-LOOPS = {"announcements", "writer", "senders", "collector run", "watching", "revoking", "limits", "scheduler"}
+LOOPS = {
+    "announcements",
+    "writer",
+    "notices",
+    "senders",
+    "collector run",
+    "watching",
+    "revoking",
+    "commanding",
+    "limits",
+    "checks told",
+    "scheduler",
+}
 
 
 @pytest.fixture(autouse=True)

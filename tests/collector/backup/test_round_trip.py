@@ -286,7 +286,7 @@ async def test_an_embedded_database_is_made_of_a_backup(filled: Settings, taken:
     assert status == 0, error
     assert "Restored" in out
     assert "frames:" in error
-    assert sorted(one.name for one in data_dir.iterdir()) == ["collector.key", "postgres"]
+    assert sorted(one.name for one in data_dir.iterdir()) == ["collector.key", "command.key", "postgres"]
     assert not stat.S_IMODE(data_dir.stat().st_mode) & 0o066
 
     status, out, error = await command("storage", "--json", "--data-dir", data_dir)
