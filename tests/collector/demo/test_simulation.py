@@ -215,8 +215,8 @@ def test_fleets_name_each_server_once() -> None:
     assert fleet(5) == fleet(17)[:5]
 
 
-def sampled(machine: Machine, root: Path) -> set[tuple[Series, ...]]:
-    """The layouts that the real agent has on a host of the same make."""
+def sampled(machine: Machine, root: Path) -> set[Series]:
+    """The series that the real agent has on a host of the same make."""
     proc = root / "proc"
     for folder in ("net", "self", "pressure", "1"):
         (proc / folder).mkdir(parents=True)
@@ -255,10 +255,13 @@ def sampled(machine: Machine, root: Path) -> set[tuple[Series, ...]]:
     on = Host(str(proc), str(root / "sys"), statvfs=lambda _path: FAKE_SPACE)
     # A running agent has them in the order of their names, tests in that of who imported them first.
     assembly = Assembly({name: it(on, it.Config()) for name, it in sorted(samplers.items())}, on)
-    return {frame.source.layout.series for frame in assembly.frames(Tick(0, 0.0))}
+    return {series for frame in assembly.frames(Tick(0, 0.0)) for series in frame.source.layout.series}
 
 
 @pytest.mark.parametrize("machine", fleet(5), ids=lambda machine: machine.name)
-def test_layouts_are_those_of_the_real_agent(machine: Machine, tmp_path: Path) -> None:
-    simulated = {stream.source.layout.series for stream in simulation(machine=machine).day(END // DAY - 1)}
-    assert simulated == sampled(machine, tmp_path)
+def test_every_series_is_one_of_the_real_agent(machine: Machine, tmp_path: Path) -> None:
+    """Not all of them: a page is full without the count of each state of a socket."""
+    streams = simulation(machine=machine).day(END // DAY - 1)
+    simulated = [series for stream in streams for series in stream.source.layout.series]
+    assert len(set(simulated)) == len(simulated) > 60
+    assert set(simulated) <= sampled(machine, tmp_path)

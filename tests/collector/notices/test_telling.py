@@ -48,7 +48,8 @@ async def test_what_an_agent_tells_is_answered(site: Site, clock: ManualClock) -
     assert containers["document"]["containers"][0] == CONTAINERS["containers"][0]
     assert (await site.get(f"{base}/units"))["document"]["manager"] == "degraded"
     assert (await site.get(f"{base}/facts"))["document"] == EVERY["facts"]
-    assert (await site.get(f"{base}/policy"))["document"] == EVERY["policy"]
+    policy = (await site.get(f"{base}/policy"))["document"]
+    assert policy == {**EVERY["policy"], "bounds": {}, "reason": None, "refused": None}
     clock.advance(330)
     for kind in API_KINDS:
         assert (await site.get(f"{base}/{kind}"))["old"] is True, kind
@@ -58,7 +59,7 @@ async def test_an_empty_document_is_told_as_such(site: Site) -> None:
     agent = await site.enrol()
     await tell(site, agent, {"containers": {"containers": [], "runtimes": ["podman"]}})
     found = await site.get(f"/api/v2/servers/{agent.agent_id}/containers")
-    assert found["document"] == {"containers": [], "runtimes": ["podman"]}
+    assert found["document"] == {"containers": [], "runtimes": ["podman"], "problems": []}
 
 
 async def test_signs_in_the_list(site: Site, clock: ManualClock) -> None:
