@@ -68,12 +68,15 @@ class ChecksConfig:
             if not one.startswith("/"):
                 yield f"folders[{number}]: must begin with /, not {one!r}"
 
-    def around(self, clock: Clock) -> Surroundings:
+    def around(self, clock: Clock, policy: Sequence[str] | None = None) -> Surroundings:
+        """`policy` are the networks that the host's policy names, None where it says nothing of checks."""
         from pudim.checks import Surroundings
         from pudim.checks.addresses import Guard, networks_of
 
         return Surroundings(
-            Guard(networks=networks_of(self.networks)),
+            Guard(
+                networks=networks_of(self.networks), policy=None if policy is None else networks_of(policy)
+            ),
             wall=lambda: clock.now().wall_ms / 1000,
             timer=lambda: clock.now().monotonic,
             folders=self.folders,
@@ -94,7 +97,10 @@ class _Planned:
 
 
 class CheckRunner:
-    """A sampler whose readings are the results since the tick before. `draw` gives numbers from 0 to 1."""
+    """A sampler whose readings are the results since the tick before. `draw` gives numbers from 0 to 1.
+
+    `policy` gives the networks that the host's policy names now, asked before each run.
+    """
 
     def __init__(
         self,
@@ -102,11 +108,13 @@ class CheckRunner:
         state_dir: Path,
         clock: Clock,
         notices: Notices,
+        *,
         draw: Callable[[], float] = random.random,
+        policy: Callable[[], Sequence[str] | None] = lambda: None,
     ) -> None:
         self._config, self._clock, self._notices, self._draw = config, clock, notices, draw
         self._path = state_dir / FILE
-        self._around: Surroundings | None = None
+        self._policy = policy
         self._asked: Checks | None = None
         self._planned: dict[str, _Planned] = {}
         self._running: dict[str, asyncio.Future[None]] = {}
@@ -219,11 +227,10 @@ class CheckRunner:
     async def _attempt(self, planned: _Planned, spec: Spec) -> None:
         from pudim.checks import attempt, values
 
-        if self._around is None:
-            self._around = self._config.around(self._clock)
+        around = self._config.around(self._clock, self._policy())
         started = self._clock.now().monotonic
         planned.due = started + spec.interval * (1 + _JITTER * (self._draw() - 0.5))
-        outcome = await attempt(spec, self._around)
+        outcome = await attempt(spec, around)
         planned.fresh = [round(one, _DIGITS) for one in values(spec.kind, outcome)]
         _note(planned.row, outcome, self._clock.now().wall_ms)
         self._is_news = True

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from pudim_agent.facts import host_facts
 from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
 from pudim_agent.orders import AgentOrders
-from pudim_agent.policy import DEFAULT_POLICY
+from pudim_agent.policy import DEFAULT_POLICY, check_networks
 from pudim_agent.samplers import Host, Running, Sampling, samplers
 from pudim_agent.schedule import Schedule, Tick
 from pudim_agent.spool import Limits, Spool
@@ -43,7 +44,13 @@ class Agent:
         """Raises SpoolInUse."""
         self._clock = clock
         self._host = Host()
-        self._checks = CheckRunner(config.checks, config.state_dir, clock, self._host.notices)
+        self._checks = CheckRunner(
+            config.checks,
+            config.state_dir,
+            clock,
+            self._host.notices,
+            policy=partial(check_networks, policy),
+        )
         self._samplers: dict[str, Sampling] = {
             name: sampler(self._host, config.samplers[name])
             for name, sampler in samplers.items()

@@ -144,6 +144,12 @@ def load(path: Path, trust: Trust = ROOT) -> Policy:
     return Policy(policy.allowed, policy.networks, policy.command_key, frozen=True, digest=policy.digest)
 
 
+def check_networks(path: Path, trust: Trust = ROOT) -> tuple[str, ...] | None:
+    """Where checks may connect to now; None means anywhere that checks may, and a policy that is refused nowhere."""
+    policy = load(path, trust)
+    return policy.networks if policy.refused is None else ()
+
+
 def identity_of(path: Path) -> tuple[object, ...]:
     """Changes whenever the policy or its freezing may have."""
     return tuple(_stamp(one) for one in (path, path.parent / FREEZE))

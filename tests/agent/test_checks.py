@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from pudim_agent.config import AgentConfig, ConfigFaults, parse
 from pudim_agent.identity import Identity
 from pudim_agent.loop import Agent
 from pudim_agent.notices import Notices
+from pudim_agent.policy import Trust, check_networks
 from pudim_agent.samplers import Reading, Tick
 from tests.agent.fake_collector import FakeCollector
 
@@ -230,6 +233,28 @@ async def test_a_host_narrows_what_may_be_asked(tmp_path: Path) -> None:
     assert (rows["net"]["status"], rows["net"]["code"]) == ("unknown", "address_refused")
     assert (rows["file"]["status"], rows["file"]["code"]) == ("unknown", "not_permitted")
     assert not seen
+
+
+async def test_the_hosts_policy_has_the_last_word_and_is_read_before_each_run(tmp_path: Path) -> None:
+    (folder := tmp_path / "etc").mkdir(mode=0o755)
+    policy, trust = folder / "policy.toml", Trust(os.getuid(), str(tmp_path))
+    policy.write_text('[checks]\nnetworks = ["192.0.2.0/24"]\n')
+    policy.chmod(0o644)
+    bench = Bench(tmp_path)
+    bench.runner._policy = partial(check_networks, policy, trust)
+    async with listening() as (port, seen), bench.running():
+        bench.runner.take(Checks(1, (tcp("a", port),)))
+        assert (await bench.until_known("a"))["a"]["code"] == "address_refused"
+        policy.write_text('[checks]\nnetworks = ["127.0.0.0/8"]\n')
+        bench.runner.take(Checks(2, (tcp("b", port),)))
+        assert (await bench.until_known("b"))["b"]["status"] == "up"
+        policy.chmod(0o666)
+        bench.runner.take(Checks(3, (tcp("c", port),)))
+        assert (await bench.until_known("c"))["c"]["code"] == "address_refused"
+        policy.unlink()
+        bench.runner.take(Checks(4, (tcp("d", port),)))
+        assert (await bench.until_known("d"))["d"]["status"] == "up"
+    assert len(seen) == 2
 
 
 async def test_too_many_checks_are_not_run_and_the_word_about_them_stays_short(tmp_path: Path) -> None:

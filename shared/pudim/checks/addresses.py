@@ -68,10 +68,14 @@ _CARRIERS = (0x0000_5EFE, 0x0200_5EFE, 0xFFFF_0000)
 
 @dataclass(frozen=True)
 class Guard:
-    """`private`: whether private and loopback addresses may be connected to. `networks`: if any, these only."""
+    """`private`: whether private and loopback addresses may be connected to. `networks`: if any, these only.
+
+    `policy`, unless it is None, too: these only, and nothing at all where it names none.
+    """
 
     private: bool = True
     networks: tuple[Network, ...] = ()
+    policy: tuple[Network, ...] | None = None
 
     def refusal(self, address: str) -> str | None:
         """Why this address must not be connected to; None if it may."""
@@ -86,6 +90,8 @@ class Guard:
                 return why if face == found else f"{why}, as {face} inside it"
         if self.networks and not _is_in(found, self.networks):
             return "outside the networks that this host allows"
+        if self.policy is not None and not _is_in(found, self.policy):
+            return "outside the networks that this host's policy allows"
         return None
 
 

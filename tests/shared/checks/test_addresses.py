@@ -142,3 +142,12 @@ def test_any_text_is_judged(text: str) -> None:
 
 def test_the_metadata_addresses_are_addresses() -> None:
     assert all(ip_address(str(one)) == one for one in METADATA)
+
+
+def test_a_policy_narrows_further_and_none_is_no_network() -> None:
+    guard = Guard(networks=networks_of(["10.0.0.0/8"]), policy=networks_of(["10.1.0.0/16", "192.0.2.0/24"]))
+    assert guard.refusal("10.1.2.3") is None
+    assert "policy" in str(guard.refusal("10.2.0.1"))
+    assert "policy" not in str(guard.refusal("192.0.2.1"))
+    assert Guard(policy=()).refusal("10.1.2.3")
+    assert Guard(policy=None).refusal("10.1.2.3") is None
