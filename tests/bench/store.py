@@ -34,6 +34,8 @@ HOURS_A_ROUND = 4
 """So that the generator holds a few hundred megabytes of sealed messages, not all of them."""
 A_TURN = 150
 """Seconds in which every job of the collector has its turn."""
+A_PASS = 65
+"""Seconds in which the upkeep has rolled up what came late."""
 LONGEST_REST = 300
 QUIET_LOOKS = 20
 Agents = list[dict[str, str]]
@@ -258,10 +260,13 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def live_fleet(pudim: RunningPudim, agents: Agents, loaded_until: int, watched: Watched) -> Generator:
-    """What came meanwhile is sent, then every agent sends a frame each 10 seconds."""
+    """What came meanwhile is sent and rolled up, then every agent sends a frame each 10 seconds."""
     now = last_tick()
     if now > loaded_until:
         load(pudim, agents, loaded_until, now, watched)
+        time.sleep(A_PASS)
+        meanwhile, now = now, last_tick()
+        load(pudim, agents, meanwhile, now, watched)
     options = ("--batches", "2000", "--frames", "1", "--pause", str(TICK), "--start", str(now))
     generator = Generator(pudim, agents, *options)
     generator.go()
