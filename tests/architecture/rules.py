@@ -49,7 +49,10 @@ EXCEPTIONS = {
         "collector/pudim_collector/infra/database/pool.py",
     ): "shields a COMMIT from cancellation and awaits it",
     ("tasks", "agent/pudim_agent/loop.py"): "the agent's own supervisor; Python 3.10 has no TaskGroup",
-    ("tasks", "agent/pudim_agent/checks.py"): "its loop ends and awaits each run; Python 3.10 has no TaskGroup",
+    (
+        "tasks",
+        "agent/pudim_agent/checks.py",
+    ): "its loop ends and awaits each run; Python 3.10 has no TaskGroup",
     (
         "tasks",
         "agent/pudim_agent/session.py",
