@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pudim.deadlines import happens_within
 from pudim.wire.codec import pack, unpack
 from pudim.wire.layouts import Labels, Series
 from pudim.wire.messages import Checks
@@ -216,12 +217,8 @@ class CheckRunner:
             _log.error("check %s failed", name, exc_info=error)
 
     async def _rest(self, patience: float) -> None:
-        """Until something changed. Not by wait_for, which may swallow the cancellation that is to end us."""
-        alarm = asyncio.get_running_loop().call_later(patience, self._changed.set)
-        try:
-            await self._changed.wait()
-        finally:
-            alarm.cancel()
+        """Until something changed."""
+        await happens_within(patience, self._changed)
         self._changed.clear()
 
     async def _attempt(self, planned: _Planned, spec: Spec) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from pudim.deadlines import happens_within, within
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.commands import (
     MAX_ENVELOPE_BYTES,
@@ -205,10 +206,7 @@ class Commands:
         if self._queue:
             return
         self._arrived.clear()
-        try:
-            await asyncio.wait_for(self._arrived.wait(), _LOOK_AT_POLICY)
-        except asyncio.TimeoutError:
-            return
+        await happens_within(_LOOK_AT_POLICY, self._arrived)
 
     async def _do(self, record: CommandRecord, command: Command) -> None:
         if not record.has_room:
@@ -371,10 +369,8 @@ async def _end_of(task: _Task) -> _End:
     from pudim_agent.actions import ActionFailed
 
     try:
-        return _End(
-            "done",
-            output=await asyncio.wait_for(task.action.run(task.args, task.allowed), task.action.seconds),
-        )
+        async with within(task.action.seconds):
+            return _End("done", output=await task.action.run(task.args, task.allowed))
     except ActionFailed as failed:
         return _End("failed", failed.code, failed.detail, failed.output)
     except PudimError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from pudim.deadlines import within
 from pudim_agent.text import printable
 from pudim_agent.unix_http import BadAnswer, UnixServer, connect
 
@@ -63,7 +63,8 @@ class Runtime:
 
     async def look(self, groups: Mapping[str, int]) -> None:
         """Ask once. `groups` are the control groups of the containers that run. Raises OSError, ValueError, TimeoutError."""
-        await asyncio.wait_for(self._look(groups), _PATIENCE)
+        async with within(_PATIENCE):
+            await self._look(groups)
 
     def forget_all_but(self, running: Container[str]) -> None:
         """It does not answer, so what does not run may be anything by now."""

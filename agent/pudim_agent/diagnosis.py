@@ -20,6 +20,7 @@ import aiohttp
 
 from pudim.checks import Unknown
 from pudim.checks.icmp import open_socket
+from pudim.deadlines import within
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.handshake import AgentHandshake
 from pudim.wire.keys import from_text, public_from_bytes
@@ -200,9 +201,9 @@ async def _agent(patient: Patient) -> str:
 
 async def _name(patient: Patient) -> str:
     loop = asyncio.get_running_loop()
-    asking = loop.getaddrinfo(patient.host, patient.port, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.wait_for(asking, _SECONDS)
+        async with within(_SECONDS):
+            found = await loop.getaddrinfo(patient.host, patient.port, type=socket.SOCK_STREAM)
     except (OSError, asyncio.TimeoutError) as error:
         fix = "Check `url` for a slip, and /etc/resolv.conf and the name server."
         raise Ailment(f"{patient.host} has no address: {error}", fix) from error
@@ -211,7 +212,8 @@ async def _name(patient: Patient) -> str:
 
 async def _tcp(patient: Patient) -> str:
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(patient.host, patient.port), _SECONDS)
+        async with within(_SECONDS):
+            _, writer = await asyncio.open_connection(patient.host, patient.port)
     except (OSError, asyncio.TimeoutError) as error:
         fix = f"Is the collector running, and may this host reach port {patient.port} through its firewalls?"
         raise Ailment(f"{patient.host} port {patient.port}: {str(error) or 'no answer'}", fix) from error
@@ -224,9 +226,9 @@ async def _tls(patient: Patient) -> str:
         raise NotTried("the link is not encrypted: url is http://")
     trust = tls(patient.config)
     context = trust if isinstance(trust, ssl.SSLContext) else ssl.create_default_context()
-    dialling = asyncio.open_connection(patient.host, patient.port, ssl=context)
     try:
-        _, writer = await asyncio.wait_for(dialling, _SECONDS)
+        async with within(_SECONDS):
+            _, writer = await asyncio.open_connection(patient.host, patient.port, ssl=context)
     except ssl.SSLCertVerificationError as error:
         fix = "Renew or correct the certificate, or set ca_file to the authority that issued it. A wrong clock does this too."
         raise Ailment(f"the certificate is not accepted: {error.verify_message}", fix) from error
@@ -301,7 +303,8 @@ async def _handshake(patient: Patient) -> str:
 
 async def _dial(http: aiohttp.ClientSession, config: AgentConfig) -> aiohttp.ClientWebSocketResponse:
     try:
-        return await asyncio.wait_for(http.ws_connect(websocket_url(config.url), ssl=tls(config)), _SECONDS)
+        async with within(_SECONDS):
+            return await http.ws_connect(websocket_url(config.url), ssl=tls(config))
     except aiohttp.WSServerHandshakeError as error:
         fix = "Let the proxy before the collector pass websockets (Upgrade and Connection headers)."
         raise Ailment(f"no websocket: status {error.status}", fix) from error

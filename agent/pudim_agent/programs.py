@@ -9,6 +9,8 @@ import signal
 from contextlib import suppress
 from typing import NamedTuple
 
+from pudim.deadlines import within
+
 _PLAIN = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 """Programs print for machines then; and nothing of the agent's own environment reaches them."""
 
@@ -38,7 +40,8 @@ async def output_of(*argv: str, patience: float, most: int) -> Output:
         start_new_session=True,
     )
     try:
-        return await asyncio.wait_for(_finish(process, most), patience)
+        async with within(patience):
+            return await _finish(process, most)
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from pudim.deadlines import happens_within
 from pudim_agent.clock import Clock
 from pudim_agent.grid import Due, Grid, Wait
 
@@ -49,7 +50,4 @@ class Schedule:
 
     async def _sleep(self, seconds: float) -> None:
         self._changed.clear()
-        try:
-            await asyncio.wait_for(self._changed.wait(), max(seconds, 0.001))
-        except asyncio.TimeoutError:
-            return
+        await happens_within(max(seconds, 0.001), self._changed)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from pudim.deadlines import within
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.codec import MAX_MESSAGE_BYTES
 from pudim.wire.enrolment import STREAM_PATH
@@ -120,14 +121,14 @@ class Stream:
             await asyncio.sleep(self._wait_after(failure))
 
     async def _converse(self, http: aiohttp.ClientSession) -> None:
-        connecting = http.ws_connect(
-            websocket_url(self._config.url),
-            heartbeat=_HEARTBEAT,
-            max_msg_size=MAX_MESSAGE_BYTES,
-            ssl=self._tls,
-            timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-        )
-        socket = await asyncio.wait_for(connecting, self._pace.dial)
+        async with within(self._pace.dial):
+            socket = await http.ws_connect(
+                websocket_url(self._config.url),
+                heartbeat=_HEARTBEAT,
+                max_msg_size=MAX_MESSAGE_BYTES,
+                ssl=self._tls,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+            )
         try:
             await self._talk(AiohttpSocket(socket))
         finally:

@@ -14,6 +14,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from pudim.deadlines import within
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.keys import to_text
 from pudim_agent.config import AgentConfig
@@ -82,7 +83,8 @@ async def _stage(program: Path, options: list[str]) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        said = await asyncio.wait_for(_read(process), _SECONDS)
+        async with within(_SECONDS):
+            said = await _read(process)
     except asyncio.TimeoutError as error:
         raise UpdateRefused(f"fetching it took longer than {_SECONDS:.0f} s") from error
     finally:

@@ -19,7 +19,7 @@ class Engine:
         self.raw: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._server: asyncio.AbstractServer | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._served: set[asyncio.Task[None]] = set()
 
     def add(
         self, id_: str, name: str, image: str = "nginx:1.25", state: str = "running", **detail: Any
@@ -28,18 +28,24 @@ class Engine:
 
     async def start(self) -> Engine:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, str(self.path))
+        self._server = await asyncio.start_unix_server(self._accept, str(self.path))
         return self
 
     async def stop(self) -> None:
         assert self._server is not None
+        await asyncio.sleep(0.01)  # whom it is about to accept is known by then
         self._server.close()
-        for writer in list(self._writers):
-            writer.close()
+        for one in self._served:
+            one.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
         await self._server.wait_closed()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served = asyncio.ensure_future(self._serve(reader, writer))
+        self._served.add(served)
+        served.add_done_callback(self._served.discard)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
         try:
             while line := (await reader.readline()).decode():
                 while (await reader.readline()).strip():
@@ -51,8 +57,8 @@ class Engine:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self._writers.discard(writer)
             writer.close()
+            await writer.wait_closed()
 
     def _answer(self, target: str) -> bytes:
         found = self._find(target)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from pudim.deadlines import within
 from pudim_agent.actions import ActionFailed, NotAllowed, Surroundings, actions
 from pudim_agent.text import printable
 
@@ -64,7 +65,8 @@ async def _output(argv: tuple[str, ...]) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        return await asyncio.wait_for(_finish(process), _PATIENCE)
+        async with within(_PATIENCE):
+            return await _finish(process)
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):

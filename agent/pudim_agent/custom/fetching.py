@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from pudim.deadlines import within
 from pudim.vocabulary.errors import PudimError
 from pudim_agent.custom.own_addresses import is_address, is_own
 
@@ -68,7 +69,8 @@ class Exporter:
     async def fetch(self, seconds: float) -> Answer:
         """Raises FetchFailed, after `seconds` at the latest."""
         try:
-            return await asyncio.wait_for(self._fetch(), seconds)
+            async with within(seconds):
+                return await self._fetch()
         except asyncio.TimeoutError:
             raise FetchFailed(f"no whole answer in {seconds:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

@@ -17,6 +17,7 @@ from glob import glob
 from math import isnan
 from typing import Any
 
+from pudim.deadlines import happens_within
 from pudim.wire.layouts import Labels, labels_of
 from pudim_agent.container_groups import Group, Meter, find, is_v2
 from pudim_agent.container_runtimes import Known, Runtime, image_name
@@ -88,10 +89,7 @@ class Containers:
             self._appeared.clear()
             await self.ask()
             await asyncio.sleep(_HASTE_SECONDS)
-            try:
-                await asyncio.wait_for(self._appeared.wait(), _ASK_SECONDS - _HASTE_SECONDS)
-            except asyncio.TimeoutError:
-                continue
+            await happens_within(_ASK_SECONDS - _HASTE_SECONDS, self._appeared)
 
     async def ask(self) -> None:
         """Once. What fails is logged when its reason changes, and what runs keeps its name."""

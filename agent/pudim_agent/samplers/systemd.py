@@ -6,7 +6,6 @@ the configuration lists, have series of their own; each is a source of its own.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from pudim.deadlines import within
 from pudim_agent.dbus import Bus, Call, CallFailed
 from pudim_agent.deltas import NAN
 from pudim_agent.notices import fitting
@@ -116,7 +116,8 @@ class Systemd:
         path = self._socket()
         if path is None:
             return None
-        found = await asyncio.wait_for(self._ask_at(path, peer=path == self._sockets[1]), _PATIENCE)
+        async with within(_PATIENCE):
+            found = await self._ask_at(path, peer=path == self._sockets[1])
         self._units = found.units
         self._follow(found.units.values())
         return found

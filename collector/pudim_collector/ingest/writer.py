@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from pudim.deadlines import happens_within
 from pudim.wire.refusals import Refusal, StoreUnavailable, Superseded
 from pudim_collector.infra.database.errors import DatabaseError
 from pudim_collector.infra.database.lane import Lane
@@ -163,10 +164,7 @@ class Writer:
     async def _batches_came(self) -> bool:
         """False when, after a commit that failed, it is time to see whether the next one would work."""
         patience = self._probe_seconds if self.storing.failing else None
-        try:
-            return await asyncio.wait_for(self._arrived.wait(), patience)
-        except TimeoutError:
-            return False
+        return await happens_within(patience, self._arrived)
 
     async def _probe(self) -> None:
         try:
@@ -177,10 +175,7 @@ class Writer:
             self.storing.worked()
 
     async def _gather(self) -> None:
-        try:
-            await asyncio.wait_for(self._full.wait(), self._gather_seconds)
-        except TimeoutError:
-            return
+        await happens_within(self._gather_seconds, self._full)
 
     def _take(self) -> list[Waiting]:
         taken, self._waiting = self._waiting, []

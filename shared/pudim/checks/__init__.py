@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pudim.checks.addresses import Guard
-from pudim.checks.deadlines import within
+from pudim.deadlines import within
 from pudim.vocabulary.registry import Registry
 
 NAN = float("nan")

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from pudim.checks import Down, Figure, NotUp, Surroundings, Unknown
 from pudim.checks.addresses import plain
-from pudim.checks.deadlines import within
+from pudim.deadlines import within
 
 MOST_ADDRESSES = 4
 """Of a name with more, these are tried."""

@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from pudim.checks import Down, Figure, NotUp, Outcome, Status, Surroundings, Unknown, checks, setting
 from pudim.checks.addresses import plain
 from pudim.checks.connecting import ascii_name, failed, is_name
-from pudim.checks.deadlines import within
 from pudim.checks.dns_codec import MOST_BYTES, TYPES, Answer, BadMessage, decode_answer, encode_question
+from pudim.deadlines import within
 
 COUNT = Figure("pudim.check.answer.count")
 MOST_RESOLVERS = 3

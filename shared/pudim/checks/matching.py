@@ -9,7 +9,7 @@ import sys
 import warnings
 
 from pudim.checks import Unknown
-from pudim.checks.deadlines import within
+from pudim.deadlines import within
 
 SECONDS = 2.0
 LONGEST_PATTERN = 512

@@ -72,6 +72,5 @@ def test_only_the_kind_in_use_is_imported() -> None:
     assert said.split() == [
         "pudim.checks.addresses",
         "pudim.checks.connecting",
-        "pudim.checks.deadlines",
         "pudim.checks.tcp",
     ]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pudim.checks.deadlines import within
+from pudim.deadlines import happens_within, within
 
 
 async def test_what_is_done_in_time_goes_on() -> None:
@@ -18,6 +18,20 @@ async def test_what_is_not_is_ended() -> None:
         async with within(0.01):
             await asyncio.sleep(30)
     await asyncio.sleep(0.02)
+
+
+async def test_without_an_end_there_is_none() -> None:
+    async with within(None):
+        await asyncio.sleep(0.01)
+
+
+async def test_an_event_ends_the_wait_for_it() -> None:
+    event = asyncio.Event()
+    asyncio.get_running_loop().call_soon(event.set)
+    assert await happens_within(30, event)
+    assert await happens_within(None, event)
+    event.clear()
+    assert not await happens_within(0.01, event)
 
 
 async def test_the_inner_of_two_ends_only_itself() -> None:
