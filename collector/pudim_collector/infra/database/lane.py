@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -30,15 +30,15 @@ class Lane:
     async def transaction(self) -> AsyncIterator[Connection]:
         """Raises DatabaseUnreachableError at once, where a pool would wait for the server to come back."""
         async with self._alone:
-            connection = await self._connected()
             try:
-                async with self._database.transaction(connection=connection):
-                    yield connection
+                async with AsyncExitStack() as stack:
+                    yield await self._begun(stack)
             except _SUSPECT:
                 await self._drop()
                 raise
             finally:
-                if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection = self._connection
+                if connection is not None and connection.pgconn.transaction_status != TransactionStatus.IDLE:
                     await self._drop()
 
     async def close(self) -> None:
@@ -46,17 +46,19 @@ class Lane:
         async with self._alone:
             await self._drop()
 
-    async def _connected(self) -> Connection:
+    async def _begun(self, stack: AsyncExitStack) -> Connection:
+        """Whether the server is still there shows when the transaction begins, at the latest on a new connection."""
         if self._connection is not None:
             try:
-                await self._connection.execute("")
+                await stack.enter_async_context(self._database.transaction(connection=self._connection))
             except psycopg.Error:
                 await self._drop()
             else:
                 return self._connection
         conninfo = make_conninfo(self._database.conninfo, connect_timeout=_CONNECT_SECONDS)
-        self._connection = await connect(conninfo, self._settings)
-        return self._connection
+        self._connection = connection = await connect(conninfo, self._settings)
+        await stack.enter_async_context(self._database.transaction(connection=connection))
+        return connection
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
