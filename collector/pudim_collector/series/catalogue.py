@@ -45,16 +45,22 @@ class Named(NamedTuple):
     servers: int
 
 
-class State(NamedTuple):
+class State(msgspec.Struct, frozen=True):
     """What the store says of itself: until when it is rolled up, since when each tier is kept.
 
-    From the hour `unrolled` on, counted from the epoch, some source's hour is not done.
+    From the hour `unrolled` on, counted from the epoch, some source's hour is not done. `newest` is the highest id of a
+    source, `forgotten` counts how often some were removed.
     """
 
     rolled_until: datetime | None
     raw_since: datetime | None
     unrolled: int | None
     days: Mapping[str, int]
+    newest: int
+    forgotten: int
+
+
+_state_of = msgspec.json.Decoder(State).decode
 
 
 class _Layout(NamedTuple):
@@ -69,6 +75,7 @@ class Catalogue:
         self._by_metric: dict[str, list[int]] = {}
         self._forget_sources()
         self._forgotten = 0
+        self._state: State | None = None
         self._named: tuple[tuple[int, int], list[Named]] = ((0, 0), [])
 
     def _forget_sources(self) -> None:
@@ -83,20 +90,35 @@ class Catalogue:
         while True:
             until, forgotten = self.complete_until, self._forgotten
             rows = await run(connection, "catalogue", until)
-            fresh = [Known(*row[5:9]) for row in rows if row[5] is not None]
+            state = _state_of(rows[0][0])
+            fresh = [Known(*row[1:5]) for row in rows if row[1] is not None]
             await self.load_layouts(connection, {one.layout_id for one in fresh})
-            if forgotten == self._forgotten == rows[0][3] and until <= self.complete_until:
+            if forgotten == self._forgotten == state.forgotten and until <= self.complete_until:
                 break
             # Some are gone, or another task has just found that: all are read again.
-            if self._forgotten != rows[0][3]:
-                self._forgotten = rows[0][3]
+            if self._forgotten != state.forgotten:
+                self._forgotten = state.forgotten
                 self._forget_sources()
         for one in fresh:
             if one.source_id not in self._sources:
                 self._add(one)
-        self.complete_until = max((row[5] for row in rows if row[9]), default=self.complete_until)
-        rolled_until, raw_since, days, _, unrolled = rows[0][:5]
-        return State(rolled_until, raw_since, unrolled, msgspec.json.decode(days, type=dict[str, int]))
+        self.complete_until = max((row[1] for row in rows if row[5]), default=self.complete_until)
+        self._state = state
+        return state
+
+    @property
+    def expected(self) -> State | None:
+        """The state as far as it is known, None while sources are so young that others may appear beside them."""
+        state = self._state
+        return state if state is not None and state.newest <= self.complete_until else None
+
+    def has_all(self, expected: State, told: bytes) -> State | None:
+        """The state that a statement has `told`, None if it knew of other sources than there were in `expected`."""
+        state = _state_of(told)
+        if (state.newest, state.forgotten) != (expected.newest, expected.forgotten):
+            return None
+        self._state = state
+        return state
 
     async def load_layouts(self, connection: Connection, layout_ids: Iterable[int]) -> None:
         missing = [layout_id for layout_id in layout_ids if layout_id not in self._layouts]

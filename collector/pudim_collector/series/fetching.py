@@ -18,7 +18,7 @@ from pudim_collector.series.binary import array_of, times_of
 from pudim_collector.series.blocks import Floats, Times, unpack_times, unpack_values
 from pudim_collector.series.catalogue import Place
 from pudim_collector.series.rollups import ABSURD, HOUR, HOUR_SPAN
-from pudim_collector.series.statements import statement
+from pudim_collector.series.statements import statement, timed
 from pudim_collector.series.tiers import Stretch, Tier
 
 _SPANS = {Tier.MINUTE: HOUR, Tier.HOUR: HOUR_SPAN}
@@ -28,6 +28,8 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _BRIDGED = 3
 """So many columns that nobody asked for are read along rather than to look into a block twice."""
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
+_OF_THE_STATE = (-1).to_bytes(4, "big", signed=True)
+"""In place of a run's number."""
 AFTER_TIMES = 1 << 44
 """More than any time in milliseconds, so that a number and a time make one number to sort by."""
 
@@ -69,6 +71,13 @@ class Flat:
         )
 
 
+class Fetched(NamedTuple):
+    """Rows as they were sent, and the store's state in their snapshot."""
+
+    rows: list[tuple[Any, ...]]
+    told: bytes
+
+
 class Run(NamedTuple):
     """Neighbouring columns of one source, and which of them are wanted, as (column from 0, number of its series)."""
 
@@ -99,7 +108,7 @@ def _runs(source_id: int, wanted: Sequence[tuple[int, int]]) -> Iterator[Run]:
             begin = index
 
 
-async def fetched(connection: Connection, stretch: Stretch, runs: Sequence[Run]) -> Rows:
+async def fetched(connection: Connection, stretch: Stretch, runs: Sequence[Run]) -> Fetched:
     """What the tier holds of `runs` within `stretch`, as it was sent."""
     start, end = _bounds(stretch)
     columns = [
@@ -134,15 +143,18 @@ def _moment(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-async def _rows(connection: Connection, name: str, parameters: Sequence[object]) -> Rows:
+async def _rows(connection: Connection, name: str, parameters: Sequence[object]) -> Fetched:
     """Fields as PostgreSQL sends them: numpy reads them without a Python number for each."""
     cursor = AsyncRawCursor(connection)
-    await cursor.execute(statement(name), parameters, binary=True, prepare=True)
-    result = cursor.pgresult
-    if result is None:
-        return []
+    with timed(name) as one:
+        await cursor.execute(statement(name), parameters, binary=True, prepare=True)
+        result = cursor.pgresult
+        assert result is not None  # noqa: S101 - a statement that was not refused has one
+        one.rows = result.ntuples
     fields = range(result.nfields)
-    return [tuple(result.get_value(row, field) for field in fields) for row in range(result.ntuples)]
+    found = [tuple(result.get_value(row, field) for field in fields) for row in range(result.ntuples)]
+    told = b"".join(row[1] or b"" for row in found if row[0] == _OF_THE_STATE)
+    return Fetched([row for row in found if row[0] != _OF_THE_STATE], told)
 
 
 class _Block(NamedTuple):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
+from pudim.vocabulary.errors import PudimError
 from pudim.wire.layouts import Labels, Series
 from pudim_collector.infra.database import Connection, PsycopgEngine, ReadPool
 from pudim_collector.kernel.clock import Clock, SystemClock
@@ -22,7 +23,7 @@ from pudim_collector.series.rollups import HOUR
 from pudim_collector.series.selecting import Selector
 from pudim_collector.series.shelves import SENDER, is_from_outside
 from pudim_collector.series.statements import run
-from pudim_collector.series.tiers import Kept, Plan, planned
+from pudim_collector.series.tiers import Kept, Plan, Stretch, planned
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -48,6 +49,18 @@ class StoredFrame(NamedTuple):
     values: list[float]
 
 
+class _Asking(NamedTuple):
+    """What is read for a question: the series by their numbers, and where they stand."""
+
+    plan: Plan
+    keys: list[Key]
+    runs: list[Run]
+
+    @property
+    def stretches(self) -> Sequence[Stretch]:
+        return self.plan.stretches if self.runs else ()
+
+
 class Reader:
     """Reads one database's series. What its sources are is kept in memory."""
 
@@ -63,28 +76,52 @@ class Reader:
     async def read(self, question: Question) -> Reading:
         """Raises TooManySeries, TooManyPoints, TooMuchTouched or QueryTimeout."""
 
-        async def asked(connection: Connection) -> tuple[Plan, list[Key], list[Run], list[Rows]]:
-            state = await self._catalogue.refresh(connection)
-            places = self._catalogue.places(question.selector)
-            plan = planned(*_span(question), chosen_step(question, len(places)), self._kept(state))
-            check_touched(plan, len(places))
-            runs = runs_of(list(places.values()))
-            rows = [await fetched(connection, stretch, runs) for stretch in plan.stretches] if runs else []
-            return plan, list(places), runs, rows
+        async def asked(connection: Connection) -> tuple[_Asking, list[Rows]]:
+            return await self._expecting(connection, question) or await self._looking(connection, question)
 
-        plan, keys, runs, rows = await self._pool.run(asked)
+        asking, rows = await self._pool.run(asked)
 
         def computed() -> Reading:
-            parts = (
-                [unpacked(*part) for part in zip(plan.stretches, [runs] * len(rows), rows, strict=True)]
-                if rows
-                else []
-            )
-            return answered(question, plan, keys, parts)
+            parts = [
+                unpacked(stretch, asking.runs, found)
+                for stretch, found in zip(asking.stretches, rows, strict=True)
+            ]
+            return answered(question, asking.plan, asking.keys, parts)
 
-        if estimated_rows(plan, len(keys)) < _MANY_ROWS:
+        if estimated_rows(asking.plan, len(asking.keys)) < _MANY_ROWS:
             return computed()
         return await asyncio.to_thread(computed)
+
+    async def _expecting(
+        self, connection: Connection, question: Question
+    ) -> tuple[_Asking, list[Rows]] | None:
+        """Rows without a look at the catalogue before; None if they tell that the look was needed."""
+        expected = self._catalogue.expected
+        if expected is None:
+            return None
+        try:
+            asking = self._asking(question, expected)
+        except PudimError:
+            return None  # perhaps it is not so any more
+        found = [await fetched(connection, stretch, asking.runs) for stretch in asking.stretches]
+        state = self._catalogue.has_all(expected, found[-1].told) if found else None
+        if state is None or self._plan(question, state, len(asking.keys)) != asking.plan:
+            return None
+        return asking, [one.rows for one in found]
+
+    async def _looking(self, connection: Connection, question: Question) -> tuple[_Asking, list[Rows]]:
+        asking = self._asking(question, await self._catalogue.refresh(connection))
+        found = [await fetched(connection, stretch, asking.runs) for stretch in asking.stretches]
+        return asking, [one.rows for one in found]
+
+    def _asking(self, question: Question, state: State) -> _Asking:
+        places = self._catalogue.places(question.selector)
+        plan = self._plan(question, state, len(places))
+        check_touched(plan, len(places))
+        return _Asking(plan, list(places), runs_of(list(places.values())))
+
+    def _plan(self, question: Question, state: State, series: int) -> Plan:
+        return planned(*_span(question), chosen_step(question, series), self._kept(state))
 
     async def top(
         self, selector: Selector, most: int, since: datetime, *, lowest: bool = False

@@ -1,6 +1,7 @@
 -- Raw frames of runs of neighbouring series, as rows and in blocks, in one snapshot: a frame that is moved from a row
 -- into a block meanwhile is seen once. Rows of runs of one width come as three arrays, blocks one by one. OFFSET 0 keeps
--- the plan, made once for all ranges, from reading every source's blocks of the range.
+-- the plan, made once for all ranges, from reading every source's blocks of the range. One more row tells the state that
+-- they were read in.
 -- $1 numbers, $2 sources, $3 first positions, $4 last positions, $5 from, $6 to, $7 from, on the full hour
 SELECT
     NULL::integer AS number, NULL::bytea AS packed, NULL::integer[] AS offsets, NULL::bytea AS body,
@@ -28,3 +29,5 @@ CROSS JOIN LATERAL (
     SELECT times, offsets, body FROM frame_blocks
     WHERE source_id = run.source_id AND start >= $7 AND start < $6 OFFSET 0
 ) AS block
+UNION ALL
+SELECT -1, convert_to(told, 'UTF8'), NULL, NULL, NULL, NULL, NULL FROM store_state
