@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -26,6 +26,7 @@ from tests.bench.ingest import cpu_seconds, enrol, postmaster
 from tests.bench.load import INTERVAL_MS, WIDTH
 from tests.bench.peers import Prometheus, VictoriaMetrics, installed
 from tests.bench.questions import WARM, ask, chart_paths, load_page, pudims
+from tests.bench.soak import watch_under_load
 from tests.running import RunningPudim
 
 TICK = INTERVAL_MS // 1000
@@ -216,33 +217,49 @@ def question_page(pudim: RunningPudim, server: str, days: int) -> dict[str, floa
     return flat(f"server_page_{days}d", timing) | {f"server_page_{days}d_ms": round(timing.p95_ms, 2)}
 
 
+class Loaded(NamedTuple):
+    """A Pudim with hours of many servers, rolled up and made small; and what that took."""
+
+    pudim: RunningPudim
+    storage: Storage
+    watched: Watched
+    agents: Agents
+    start: int
+    end: int
+    figures: dict[str, Any]
+
+
+def loaded(stack: ExitStack, chosen: argparse.Namespace) -> Loaded:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-"))
+    pudim = stack.enter_context(RunningPudim(Path(folder) / "data"))
+    storage, watched = Storage(pudim.data_dir), Watched(pudim)
+    with ThreadPoolExecutor(4) as pool:
+        agents = list(pool.map(lambda number: enrol(pudim, number), range(chosen.servers)))
+    end = last_tick()
+    start = end - chosen.hours * 3600
+    samples = chosen.servers * WIDTH * (end - start) // TICK
+    say(f"{samples / 1e6:.0f} million samples of {chosen.servers} servers, {chosen.hours} h")
+    busy = watched.cpu_seconds
+    seconds = load(pudim, agents, start, end, watched)
+    drained = settle(storage, chosen.patience, watched)
+    busy = watched.cpu_seconds - busy
+    figures: dict[str, Any] = {
+        "servers": chosen.servers,
+        "metrics": WIDTH,
+        "hours": chosen.hours,
+        "samples": samples,
+        "ingest_samples_per_second": round(samples / seconds),
+        "upkeep_after_load_s": round(drained, 1),
+        "collector_cpu_s_per_million": round(busy / samples * 1e6, 3),
+        "collector_rss_mb": round(watched.mebibytes),
+        "collector_rss_most_mb": round(watched.most),
+    }
+    return Loaded(pudim, storage, watched, agents, start, end, figures | storage.figures(samples))
+
+
 def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-"))
-        pudim = stack.enter_context(RunningPudim(Path(folder) / "data"))
-        storage, watched = Storage(pudim.data_dir), Watched(pudim)
-        with ThreadPoolExecutor(4) as pool:
-            agents = list(pool.map(lambda number: enrol(pudim, number), range(chosen.servers)))
-        end = last_tick()
-        start = end - chosen.hours * 3600
-        samples = chosen.servers * WIDTH * (end - start) // TICK
-        say(f"{samples / 1e6:.0f} million samples of {chosen.servers} servers, {chosen.hours} h")
-        busy = watched.cpu_seconds
-        seconds = load(pudim, agents, start, end, watched)
-        drained = settle(storage, chosen.patience, watched)
-        busy = watched.cpu_seconds - busy
-        figures: dict[str, Any] = {
-            "servers": chosen.servers,
-            "metrics": WIDTH,
-            "hours": chosen.hours,
-            "samples": samples,
-            "ingest_samples_per_second": round(samples / seconds),
-            "upkeep_after_load_s": round(drained, 1),
-            "collector_cpu_s_per_million": round(busy / samples * 1e6, 3),
-            "collector_rss_mb": round(watched.mebibytes),
-            "collector_rss_most_mb": round(watched.most),
-        }
-        figures |= storage.figures(samples)
+        pudim, storage, watched, agents, start, end, figures = loaded(stack, chosen)
         if chosen.page_days:
             page_server = demo_server(pudim, chosen.page_days)
         rest(storage)
@@ -259,18 +276,36 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def live_fleet(pudim: RunningPudim, agents: Agents, loaded_until: int, watched: Watched) -> Generator:
-    """What came meanwhile is sent and rolled up, then every agent sends a frame each 10 seconds."""
+def soak(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The collector's memory while a fleet goes on as ever, ten times as often as when nobody watches."""
+    with ExitStack() as stack:
+        pudim, storage, watched, agents, _, end, figures = loaded(stack, chosen)
+        rest(storage)
+        fleet = live_fleet(pudim, agents, end, watched, seconds=1, frames=round(chosen.soak * 60) + 120)
+        stack.callback(fleet.end)
+        return figures | watch_under_load(pudim, [agent["id"] for agent in agents], chosen.hours, chosen.soak)
+
+
+def live_fleet(
+    pudim: RunningPudim,
+    agents: Agents,
+    loaded_until: int,
+    watched: Watched,
+    *,
+    seconds: int = TICK,
+    frames: int = 2000,
+) -> Generator:
+    """What came meanwhile is sent and rolled up, then every agent sends a frame each so many `seconds`."""
     now = last_tick()
     if now > loaded_until:
         load(pudim, agents, loaded_until, now, watched)
         time.sleep(A_PASS)
         meanwhile, now = now, last_tick()
         load(pudim, agents, meanwhile, now, watched)
-    options = ("--batches", "2000", "--frames", "1", "--pause", str(TICK), "--start", str(now))
-    generator = Generator(pudim, agents, *options)
+    pace = ("--frames", "1", "--pause", str(seconds), "--interval-ms", str(seconds * 1000))
+    generator = Generator(pudim, agents, "--batches", str(frames), *pace, "--start", str(now))
     generator.go()
-    time.sleep(TICK + 2)
+    time.sleep(seconds + 2)
     return generator
 
 
@@ -328,12 +363,7 @@ def options() -> argparse.ArgumentParser:
 
 def main() -> None:
     chosen = options().parse_args()
-    if chosen.soak:
-        from tests.bench.soak import soak
-
-        figures = soak(chosen.servers, chosen.soak)
-    else:
-        figures = measure(chosen)
+    figures = soak(chosen) if chosen.soak else measure(chosen)
     if chosen.json:
         print(json.dumps(figures))
         return
