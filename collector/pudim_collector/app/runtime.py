@@ -18,6 +18,7 @@ from pudim_collector.app.commanding import Commanding, LocalSigner
 from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.app.keys import command_key, release_key
 from pudim_collector.app.limits import LimitsHeard
+from pudim_collector.app.memory import give_back_now_and_then
 from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
@@ -150,6 +151,7 @@ class Runtime:
         """The loops of this process' role, from a database that is open and migrated."""
         await self.store.prepare(self.clock.now())
         await self.read_pool.open(self.settings.replica_url)
+        self.supervisor.start("memory", give_back_now_and_then)
         self.supervisor.start("announcements", self.announcements.run)
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)
