@@ -39,6 +39,10 @@ def page(title: str = "Servers", path: str = "/servers", *, signed_in: bool = Tr
             {"label": "Servers", "href": "/servers", "icon": "server", "active": True},
             {"label": "API tokens", "href": "/account/tokens", "icon": "no-such-icon", "active": False},
         ],
+        "account_tabs": [
+            {"label": "Profile", "href": "/account/profile", "icon": "key", "active": True},
+            {"label": "API tokens", "href": "/account/tokens", "icon": "key", "active": False},
+        ],
     }
 
 

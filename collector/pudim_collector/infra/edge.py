@@ -46,6 +46,7 @@ def build_app(
 ) -> Litestar:
     """`dependencies` are ready objects, injected by name. Raises UndeclaredAccessError for an undeclared route."""
     navigation = [entry for feature in features for entry in feature.navigation]
+    account_tabs = [entry for feature in features for entry in feature.account_tabs]
     controllers = [controller for feature in features for controller in feature.controllers]
     app = Litestar(
         route_handlers=[*controllers, *route_handlers, static_router()],
@@ -59,7 +60,7 @@ def build_app(
         openapi_config=openapi_config(),
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY,
-        state=State({"pages": pages or Pages(navigation)}),
+        state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs)}),
         logging_config=None,
     )
     check_declared(app, {name for feature in features for name in feature.permissions})

@@ -25,10 +25,14 @@ class NavigationEntry:
 
 @dataclass(frozen=True)
 class Feature:
-    """`permissions` maps the names this feature declares to what they allow, in words for people."""
+    """`permissions` maps the names this feature declares to what they allow, in words for people.
+
+    `account_tabs` are its pages in the account's own area, as accounts/_tabs.html shows them.
+    """
 
     name: str
     controllers: Sequence[ControllerRouterHandler] = ()
     permissions: Mapping[str, str] = field(default_factory=dict)
     navigation: Sequence[NavigationEntry] = ()
+    account_tabs: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None

@@ -35,10 +35,12 @@ class Pages:
         self,
         navigation: Sequence[NavigationEntry] = (),
         *,
+        account_tabs: Sequence[NavigationEntry] = (),
         templates: Path = pudim_web.TEMPLATES,
         assets: Callable[[str], str] = asset_url,
     ) -> None:
         self._navigation = navigation
+        self._account_tabs = account_tabs
         self._assets = assets
         self._version = version("pudim-collector")
         self._environment = Environment(
@@ -54,17 +56,11 @@ class Pages:
             "user": {"name": principal.name, "email": principal.email} if principal else None,
             "csrf_token": principal.csrf_token or "" if principal else "",
             "nonce": nonce,
-            "navigation": self._entries(request.url.path, principal),
+            "navigation": _entries(self._navigation, request.url.path, principal),
+            "account_tabs": _entries(self._account_tabs, request.url.path, principal),
             "version": self._version,
             "assets": self._assets,
         }
-
-    def _entries(self, path: str, principal: Principal | None) -> list[dict[str, Any]]:
-        return [
-            {"label": entry.label, "href": entry.href, "icon": entry.icon, "active": entry.leads_to(path)}
-            for entry in self._navigation
-            if principal is not None and principal.may(entry.permission)
-        ]
 
     def html(self, name: str, page: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         return self._environment.get_template(name).render({**context, "page": page})
@@ -81,6 +77,17 @@ def render(
         media_type=MediaType.HTML,
         headers={"Content-Security-Policy": page_policy(nonce), "Cache-Control": "no-store"},
     )
+
+
+def _entries(
+    entries: Sequence[NavigationEntry], path: str, principal: Principal | None
+) -> list[dict[str, Any]]:
+    """The links that whoever asks may follow."""
+    return [
+        {"label": entry.label, "href": entry.href, "icon": entry.icon, "active": entry.leads_to(path)}
+        for entry in entries
+        if principal is not None and principal.may(entry.permission)
+    ]
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:

@@ -15,5 +15,6 @@ FEATURE = Feature(
         "tokens:manage": "See, make and revoke API tokens",
     },
     navigation=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),
+    account_tabs=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),
     migrations=MigrationApp("accounts", Path(__file__).parent / "piccolo_migrations"),
 )
