@@ -116,7 +116,10 @@ class PrincipalKind(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a person with a session, or a program with a token; `id` is the user's or the token's."""
+    """Who asks: a person with a session, or a program with a token; `id` is the user's or the token's.
+
+    `language` and `time_zone` are what he chose to read pages in, None for what the browser asks for.
+    """
 
     kind: PrincipalKind
     id: UUID
@@ -127,6 +130,8 @@ class Principal:
     permissions: Collection[str]
     session_id: UUID | None = None
     csrf_token: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions

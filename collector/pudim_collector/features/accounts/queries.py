@@ -22,6 +22,8 @@ class UserRecord:
     email: str
     role: str
     password_hash: str
+    language: str | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ async def find_user(email_key: str) -> UserRecord | None:
 
 async def set_password_hash(user_id: UUID, password_hash: str) -> None:
     await User.update({User.password_hash: password_hash}).where(User.id == user_id)
+
+
+async def set_reading(user_id: UUID, *, name: str, language: str | None, time_zone: str | None) -> None:
+    await User.update({User.name: name, User.language: language, User.time_zone: time_zone}).where(
+        User.id == user_id
+    )
 
 
 async def add_session(
@@ -220,7 +228,16 @@ def _open(secret_hash: bytes, now: datetime) -> list[Any]:
 
 
 def _user(row: dict[str, Any]) -> UserRecord:
-    return UserRecord(row["id"], row["team"], row["name"], row["email"], row["role"], row["password_hash"])
+    return UserRecord(
+        row["id"],
+        row["team"],
+        row["name"],
+        row["email"],
+        row["role"],
+        row["password_hash"],
+        row["language"],
+        row["time_zone"],
+    )
 
 
 def _token(row: dict[str, Any]) -> TokenRecord:

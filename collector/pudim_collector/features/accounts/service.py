@@ -210,6 +210,8 @@ class Accounts:
             self._permissions.get(user.role, frozenset()),
             session.id,
             rules.csrf_token(secret),
+            language=user.language,
+            time_zone=user.time_zone,
         )
 
     # Tokens

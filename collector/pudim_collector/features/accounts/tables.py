@@ -25,6 +25,8 @@ class User(Table, tablename="users", db=database):
     password_hash = Text()
     role = Varchar(length=32)
     created_at = Timestamptz()
+    language = Varchar(length=16, null=True, default=None)
+    time_zone = Varchar(length=64, null=True, default=None)
 
 
 class Session(Table, tablename="sessions", db=database):
