@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.app.settings import Settings
+from pudim_collector.infra.proxies import BehindProxies
 
 MAX_WEBSOCKET_MESSAGE = 4 << 20
 """Above this the websocket layer hangs up by itself; ingest refuses by name what is over its own limit."""
@@ -42,9 +43,11 @@ class Server(uvicorn.Server):
 
 def http_server(app: ASGIApp, settings: Settings) -> Server:
     config = uvicorn.Config(
-        app,
+        BehindProxies(app, settings.proxies),
+        proxy_headers=False,  # uvicorn's own believes loopback
         host=settings.host,
         port=settings.port,
+        uds=str(settings.socket) if settings.socket else None,
         http="httptools",
         loop="uvloop",
         ws="websockets-sansio",

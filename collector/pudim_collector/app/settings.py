@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra.proxies import BadProxies, ProxyHeaders, TrustedProxies
 
 
 class BadSetting(PudimError):
@@ -33,7 +34,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """`database_url` None means the embedded PostgreSQL in `data_dir`; charts are read from `replica_url` if it is given."""
+    """`database_url` None means the embedded PostgreSQL in `data_dir`; charts are read from `replica_url` if it is given.
+
+    With `socket`, requests come through that unix socket and not over the network.
+    """
 
     data_dir: Path
     database_url: str | None = None
@@ -42,6 +46,9 @@ class Settings:
     public_url: str | None = None
     role: Role = Role.ALL
     replica_url: str | None = None
+    secret_keys_file: Path | None = None
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    socket: Path | None = None
 
     @property
     def url(self) -> str:
@@ -66,6 +73,11 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=_public_url(found.get("PUDIM_PUBLIC_URL") or ""),
         role=_role(found.get("PUDIM_ROLE") or "all"),
         replica_url=found.get("PUDIM_DATABASE_REPLICA_URL") or None,
+        secret_keys_file=Path(named) if (named := found.get("PUDIM_SECRET_KEYS_FILE")) else None,
+        socket=Path(found["PUDIM_SOCKET"]) if found.get("PUDIM_SOCKET") else None,
+        proxies=_proxies(
+            found.get("PUDIM_TRUSTED_PROXIES") or "", found.get("PUDIM_PROXY_HEADERS") or "x-forwarded"
+        ),
     )
 
 
@@ -80,6 +92,17 @@ def _public_url(text: str) -> str | None:
     if not usable:
         raise BadSetting("PUDIM_PUBLIC_URL must be like https://pudim.example.org")
     return text
+
+
+def _proxies(networks: str, headers: str) -> TrustedProxies:
+    try:
+        family = ProxyHeaders(headers)
+    except ValueError as error:
+        raise BadSetting(f"PUDIM_PROXY_HEADERS must be one of {', '.join(ProxyHeaders)}") from error
+    try:
+        return TrustedProxies.parse(networks, family)
+    except BadProxies as error:
+        raise BadSetting(f"PUDIM_TRUSTED_PROXIES: {error.detail} {error.hint}") from error
 
 
 def _port(text: str) -> int:
