@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from pudim_collector.infra.auditing import Actor, Result, Target, audited
 
+_USER = Actor("user", "user_id")
+
+
+@audited("account.owner_created", "became the first owner", actor=_USER, target=Target("user", "user_id"))
 @dataclass(frozen=True)
 class OwnerCreated:
     user_id: UUID
     address: str
 
 
+@audited("session.begun", "signed in", actor=_USER, target=Target("session", "session_id"))
 @dataclass(frozen=True)
 class SignedIn:
     user_id: UUID
@@ -19,6 +25,13 @@ class SignedIn:
     address: str
 
 
+@audited(
+    "session.refused",
+    "could not sign in",
+    actor=Actor("unknown", None, "account"),
+    result=Result.REFUSED,
+    of_installation=True,
+)
 @dataclass(frozen=True)
 class SignInRefused:
     """`account` is a digest of what was typed: people type passwords into the wrong field."""
@@ -28,17 +41,20 @@ class SignInRefused:
     reason: str
 
 
+@audited("session.ended", "signed out", target=Target("session", "session_id"))
 @dataclass(frozen=True)
 class SignedOut:
     session_id: UUID
 
 
+@audited("token.created", "made an API token", target=Target("token", "token_id", "name"))
 @dataclass(frozen=True)
 class TokenCreated:
     token_id: UUID
     name: str
 
 
+@audited("token.revoked", "revoked an API token", target=Target("token", "token_id"))
 @dataclass(frozen=True)
 class TokenRevoked:
     token_id: UUID

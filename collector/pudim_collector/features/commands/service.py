@@ -130,7 +130,7 @@ class HostCommands:
                 raise TooManyWaiting
             await queries.insert(record)
             await self._announcements.announce(ASKED, server_id.hex)
-        self._emit(events.CommandAsked(record.id, server_id, action, record.actor))
+            self._emit(events.CommandAsked(record.id, server_id, action, record.actor))
         return self._view(record)
 
     async def of(self, server_id: UUID, most: int = MOST_LISTED) -> list[CommandView]:
@@ -201,8 +201,8 @@ class HostCommands:
             fault = fault_of(chain, report)
             await queries.add_report(server_id, report, digest, result.body, result.signature, fault, now)
             await queries.set_ended(server_id, report, now)
+            self._emit(events.CommandEnded(report.command_id, server_id, report.outcome, ascii(report.code)))
         ended.labels(report.outcome, _known(report.code)).inc()
-        self._emit(events.CommandEnded(report.command_id, server_id, report.outcome, ascii(report.code)))
         return fault
 
     async def _must_be_allowed(self, server_id: UUID, action: str) -> None:

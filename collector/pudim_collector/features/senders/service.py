@@ -9,11 +9,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from pudim.vocabulary.errors import PudimError
-from pudim_collector.features.accounts.service import SlowDownError, log_event
+from pudim_collector.features.accounts.service import log_event
+from pudim_collector.features.attempts.service import SlowDownError
 from pudim_collector.features.senders import events, queries, rules
 from pudim_collector.features.senders.queries import SenderRecord
 from pudim_collector.features.senders.rules import Caps
 from pudim_collector.infra.auth import Principal, PrincipalKind, Sender
+from pudim_collector.infra.database import database
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
@@ -88,21 +90,25 @@ class Senders:
             most_servers=caps.servers,
             created_at=self.clock.now(),
         )
-        await queries.add_sender(record, rules.digest(token))
-        self._emit(events.SenderCreated(record.id, record.name))
+        async with database.transaction():
+            await queries.add_sender(record, rules.digest(token))
+            self._emit(events.SenderCreated(record.id, record.name))
         return NewSender(token, record)
 
     async def set_caps(self, principal: Principal, sender_id: UUID, caps: Caps) -> None:
         """Raises a SenderError or NoSuchSender."""
         rules.check_caps(caps)
-        if not await queries.set_caps(principal.team_id, sender_id, caps.series, caps.servers):
-            raise NoSuchSender
+        async with database.transaction():
+            if not await queries.set_caps(principal.team_id, sender_id, caps.series, caps.servers):
+                raise NoSuchSender
+            self._emit(events.SenderCapsChanged(sender_id, caps.series, caps.servers))
 
     async def revoke(self, principal: Principal, sender_id: UUID) -> None:
         """Take nothing more from it; what it sent stays. Raises NoSuchSender."""
-        if not await queries.revoke_sender(principal.team_id, sender_id, self.clock.now()):
-            raise NoSuchSender
-        self._emit(events.SenderRevoked(sender_id))
+        async with database.transaction():
+            if not await queries.revoke_sender(principal.team_id, sender_id, self.clock.now()):
+                raise NoSuchSender
+            self._emit(events.SenderRevoked(sender_id))
 
     # What ingest tells of them
 

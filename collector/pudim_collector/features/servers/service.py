@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -20,8 +20,9 @@ from pudim.vocabulary.errors import PudimError
 from pudim.wire import enrolment
 from pudim.wire.keys import public_bytes, public_from_bytes, to_text
 from pudim.wire.refusals import EnrolmentTokenInvalid, EnrolmentTokenUsed
+from pudim_collector.features.accounts.service import log_event
 from pudim_collector.features.installing.service import INSTALL_PATH, Releases
-from pudim_collector.features.servers import queries
+from pudim_collector.features.servers import events, queries
 from pudim_collector.features.servers.queries import ServerRecord
 from pudim_collector.features.servers.rules import (
     ENROLMENT_TOKEN_LIFE,
@@ -175,10 +176,16 @@ class Servers:
     """All use cases; also what ingest asks of the enrolled agents."""
 
     def __init__(
-        self, reader: Reader, announcements: Announcements, clock: Clock, signs: Signs | None = None
+        self,
+        reader: Reader,
+        announcements: Announcements,
+        clock: Clock,
+        signs: Signs | None = None,
+        *,
+        emit: Callable[[object], None] = log_event,
     ) -> None:
         self._reader, self._announcements, self._clock = reader, announcements, clock
-        self._signs = signs
+        self._signs, self._emit = signs, emit
         self._seen: set[UUID] = set()
 
     async def all(self, tags: Sequence[str] = ()) -> list[ServerView]:
@@ -223,14 +230,20 @@ class Servers:
         if name is not None and not name.strip():
             raise EmptyName
         cleaned = None if tags is None else clean_tags(tags)
-        if not await queries.set_name_and_tags(server_id, name and name.strip(), cleaned):
-            raise NoSuchServer
+        async with database.transaction():
+            known = await queries.find_server(server_id)
+            if known is None or not await queries.set_name_and_tags(
+                server_id, name and name.strip(), cleaned
+            ):
+                raise NoSuchServer
+            self._emit(_changed(known, name and name.strip(), cleaned))
 
     async def revoke(self, server_id: UUID) -> None:
         """Take nothing more from this server's agent, and end its session. Raises NoSuchServer."""
         async with database.transaction():
             if await queries.set_revoked(server_id, self._clock.now()):
                 await self._announcements.announce(REVOKED, server_id.hex)
+                self._emit(events.AgentRevoked(server_id))
             elif await queries.find_server(server_id) is None:
                 raise NoSuchServer
 
@@ -242,7 +255,9 @@ class Servers:
         now = self._clock.now()
         token = f"pud_enr_{secrets.token_urlsafe(24)}"
         expires_at = now + ENROLMENT_TOKEN_LIFE
-        await queries.insert_token(new_id(), _hash(token), name or None, now, expires_at)
+        async with database.transaction():
+            await queries.insert_token(new_id(), _hash(token), name or None, now, expires_at)
+            self._emit(events.ServerInvited(name or None, expires_at))
         return NewToken(token, expires_at)
 
     async def enrol(
@@ -264,6 +279,7 @@ class Servers:
         except PudimError as refusal:
             enrolments.labels(refusal.code).inc()
             log.warning("refused an enrolment: %s", refusal.code)
+            self._emit(events.EnrolmentRefused(refusal.code))
             raise
         enrolments.labels("enrolled").inc()
         return enrolled
@@ -289,6 +305,7 @@ class Servers:
             await queries.insert_server(agent_id, name, public_key, facts, now)
             if not await queries.claim_token(record.id, agent_id, now):
                 raise EnrolmentTokenUsed
+            self._emit(events.ServerEnrolled(agent_id, name))
         return Enrolled(agent_id, enrolment.sign_answer(token, agent, agent_id, key))
 
     async def opened(self, server_id: UUID, agent_version: str, facts: dict[str, str]) -> None:
@@ -385,6 +402,13 @@ class Invitations:
         else:
             command = f"pudim agent enrol {enrol} && pudim agent run"
         return Invitation(issued.token, issued.expires_at, collector_key, command, installs)
+
+
+def _changed(known: ServerRecord, name: str | None, tags: Sequence[str] | None) -> events.ServerChanged:
+    called = known.name if name is None else name
+    before = {"name": known.name, "tags": list(known.tags)}
+    after = {"name": called, "tags": list(known.tags if tags is None else tags)}
+    return events.ServerChanged(known.id, called, before, after)
 
 
 def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:

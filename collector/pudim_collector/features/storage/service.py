@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from pudim_collector.features.storage import queries, rules
+from pudim_collector.features.accounts.service import log_event
+from pudim_collector.features.storage import events, queries, rules
 from pudim_collector.features.storage.rules import Forecast, Grown, Limit, Stretch
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import Connection, PsycopgEngine
@@ -93,9 +95,11 @@ class Storage:
         announcements: Announcements,
         clock: Clock,
         folder: Path | None,
+        *,
+        emit: Callable[[object], None] = log_event,
     ) -> None:
         self._database, self._store, self._announcements = database, store, announcements
-        self._clock, self._folder = clock, folder
+        self._clock, self._folder, self._emit = clock, folder, emit
 
     async def view(self) -> StorageView:
         now = self._clock.now()
@@ -138,7 +142,9 @@ class Storage:
         """Keep to these limits from now on. Raises BadLimit."""
         rules.check_limits(limits)
         async with self._database.transaction(), self._database.connection() as connection:
+            before = await retention.read_kept(connection)
             await retention.write_limits(connection, _stored(limits))
+            self._emit(events.LimitsChanged(_told(before.limits), _told(limits)))
             await self._announcements.announce(LIMITS_CHANGED, "")
         said = ", ".join(f"{tier} {one.days} d {one.bytes or 'any'} bytes" for tier, one in limits.items())
         log.warning("limits of storage were changed by %s: %s", who, said)
@@ -171,6 +177,10 @@ def _may_have_changed(piece: Piece, known: Mapping[str, tuple[int, Counted]]) ->
     """Rows that were moved into blocks leave their space for a while, so frames are counted again while that is cheap."""
     cheap = piece.table is FRAMES and piece.bytes < _CHEAP
     return cheap or piece.name not in known or known[piece.name][0] != piece.bytes
+
+
+def _told(limits: Mapping[str, Limit] | Mapping[str, retention.Limit]) -> dict[str, Any]:
+    return {tier: {"days": one.days, "bytes": one.bytes} for tier, one in limits.items()}
 
 
 def _stored(limits: Mapping[str, Limit]) -> dict[str, retention.Limit]:

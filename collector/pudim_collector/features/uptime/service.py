@@ -25,12 +25,13 @@ from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
 from pudim_collector.infra.problems import BadFieldsError
-from pudim_collector.infra.sealing import SealBrokenError, Sealer
+from pudim_collector.infra.sealing import SealBrokenError, SealedColumn, Sealer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 
 CHECKS_CHANGED = "pudim_checks_changed"
 """The channel on which a server is announced whose agent is to get another list of checks."""
+CHECK_SECRETS = SealedColumn("checks", "secrets", owner="id", purpose="checks")
 log = logging.getLogger(__name__)
 _NOTICE = "checks"
 _AGENT = "agent"
@@ -113,7 +114,7 @@ class Uptime:
         record = self._record(server_id, check_id, draft, self._clock.now())
         async with self._changing(server_id):
             await queries.insert(record)
-        self._emit(events.CheckCreated(check_id, server_id, record.kind, principal.id))
+            self._emit(events.CheckCreated(check_id, server_id, record.name, record.kind, principal.id))
         return check_id
 
     async def change(self, principal: Principal, server_id: UUID, check_id: UUID, **changed: Any) -> None:
@@ -129,16 +130,19 @@ class Uptime:
                 changed["settings"] = rules.with_secrets(draft.kind, changed["settings"], draft.settings)
             wanted = {name: value for name, value in changed.items() if value is not None}
             fresh = Draft(**{**_fields(draft), **wanted})
-            await queries.update(self._record(server_id, check_id, fresh, known.created_at))
-        self._emit(events.CheckChanged(check_id, server_id, principal.id))
+            record = self._record(server_id, check_id, fresh, known.created_at)
+            await queries.update(record)
+            before, after = _told(known), _told(record)
+            self._emit(events.CheckChanged(check_id, server_id, record.name, before, after, principal.id))
 
     async def remove(self, principal: Principal, server_id: UUID, check_id: UUID) -> None:
         """What it found stays among the server's metrics. Raises NoSuchServer or NoSuchCheck."""
         await self._servers.one(server_id)
         async with self._changing(server_id):
+            known = await self._found(server_id, check_id)
             if not await queries.delete(server_id, check_id):
                 raise NoSuchCheck
-        self._emit(events.CheckRemoved(check_id, server_id, principal.id))
+            self._emit(events.CheckRemoved(check_id, server_id, known.name, principal.id))
 
     # What ingest asks
 
@@ -228,6 +232,18 @@ class Uptime:
             result,
             record.created_at,
         )
+
+
+def _told(record: CheckRecord) -> dict[str, Any]:
+    """For the audit log; whether a secret setting changed is not told."""
+    return {
+        "name": record.name,
+        "kind": record.kind,
+        "every": record.interval,
+        "timeout": record.timeout,
+        "enabled": record.enabled,
+        "settings": dict(record.settings),
+    }
 
 
 def _fields(draft: Draft) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -69,6 +70,7 @@ class Transaction(PostgresTransaction):
         self._depth = 0
         self._savepoints = 0
         self._settled = False
+        self._last: list[Callable[[Connection], Awaitable[None]]] = []
         self.task: asyncio.Task[object] | None = None
         self.statements: list[str] | None = None
 
@@ -94,8 +96,17 @@ class Transaction(PostgresTransaction):
                 await self._pool.give_back(self.connection)
         return False
 
+    def before_commit(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        """Do this as the last of the outermost transaction; never if this one is rolled back, on its own or with others."""
+        self._last.append(work)
+
     async def commit(self) -> None:
         """End it now; leaving the block does so by itself."""
+        if self._parent is not None:
+            for work in self._last:
+                self._parent.before_commit(work)
+        elif self.connection.pgconn.transaction_status != TransactionStatus.INERROR:
+            await self._do_last()
         if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
             await self.rollback()
             raise TransactionRolledBackError
@@ -106,6 +117,14 @@ class Transaction(PostgresTransaction):
         cursor = await self.connection.execute("COMMIT")
         if cursor.statusmessage == "ROLLBACK":
             raise TransactionRolledBackError
+
+    async def _do_last(self) -> None:
+        try:
+            while self._last:
+                await self._last.pop(0)(self.connection)
+        except BaseException:
+            await self._undo_quietly()
+            raise
 
     async def rollback(self) -> None:
         """Undo it now; an exception that leaves the block does so by itself."""
