@@ -28,6 +28,7 @@ FEATURES: list[Feature] = [
     INSTALLING,
     UPTIME,
 ]
+SEALED = [column for feature in FEATURES for column in feature.sealed]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),

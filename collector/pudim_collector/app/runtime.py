@@ -16,7 +16,7 @@ from pudim_collector.app.checks import Checks
 from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.commanding import Commanding, LocalSigner
 from pudim_collector.app.features import PERMISSIONS
-from pudim_collector.app.keys import command_key, release_key
+from pudim_collector.app.keys import command_key, key_ring, release_key
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.memory import give_back_now_and_then
 from pudim_collector.app.outside import PlacedServers
@@ -32,11 +32,11 @@ from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
-from pudim_collector.features.uptime.service import CHECKS_CHANGED, Uptime
+from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
 from pudim_collector.infra.scheduler import Job, Scheduler
-from pudim_collector.infra.sealing import Sealer
+from pudim_collector.infra.sealing import Sealers
 from pudim_collector.infra.supervised import Supervisor
 from pudim_collector.ingest.endpoint import AgentStream
 from pudim_collector.ingest.outside.endpoint import Doors
@@ -102,9 +102,10 @@ class Runtime:
         announcements = Announcements(
             database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED]
         )
+        sealers = Sealers(key_ring(settings, clock.now()), key)
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices)
-        uptime = Uptime(servers, notices, announcements, clock, Sealer(key, b"checks"))
+        uptime = Uptime(servers, notices, announcements, clock, sealers.of(CHECK_SECRETS))
         signer = LocalSigner(command_key(settings.data_dir), key)
         commands = HostCommands(signer, servers, notices, announcements, clock)
         commanding = Commanding(commands, announcements)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from litestar.types import ControllerRouterHandler
 
 from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.sealing import SealedColumn
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,4 @@ class Feature:
     navigation: Sequence[NavigationEntry] = ()
     account_tabs: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None
+    sealed: Sequence[SealedColumn] = ()

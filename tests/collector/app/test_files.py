@@ -4,14 +4,35 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pudim.wire.keys import BadKey, private_bytes
-from pudim_collector.app.keys import FILE_NAME, collector_key
+from pudim.wire.keys import private_bytes
+from pudim_collector.app.keys import (
+    COMMAND_FILE,
+    FILE_NAME,
+    RELEASE_FILE,
+    collector_key,
+    command_key,
+    key_ring,
+    release_key,
+)
 from pudim_collector.app.runtime import Runtime
+from pudim_collector.app.settings import Settings
 from pudim_collector.app.up import ACCESS_FILE, Access, _access, take_access, write_access
+from pudim_collector.infra.key_ring import KeyRing
+from pudim_collector.infra.private_files import (
+    KeyFileDamagedError,
+    KeyFileForeignError,
+    KeyFileMissingError,
+    KeyFileOpenError,
+    KeyFolderOpenError,
+    create_private,
+)
 
 MAKE_KEY = """
 import sys
@@ -21,6 +42,8 @@ from pudim_collector.app.keys import collector_key
 sys.stdin.readline()
 print(private_bytes(collector_key(Path(sys.argv[1]))).hex())
 """
+Load = Callable[[Path], Ed25519PrivateKey]
+KEYS = [(FILE_NAME, collector_key), (RELEASE_FILE, release_key), (COMMAND_FILE, command_key)]
 ACCESS = Access("http://127.0.0.1:8460", None, "pud_pat_x")
 
 
@@ -73,11 +96,67 @@ def test_what_a_killed_start_left_behind_is_in_nobodys_way(tmp_path: Path) -> No
     assert private_bytes(collector_key(tmp_path)) == (tmp_path / FILE_NAME).read_bytes()
 
 
-def test_a_broken_key_is_never_replaced(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes(b"")
-    with pytest.raises(BadKey):
-        collector_key(tmp_path)
-    assert (tmp_path / FILE_NAME).read_bytes() == b""
+@pytest.mark.parametrize("content", [b"", b"s" * 31, b"s" * 33])
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_a_damaged_key_is_refused_and_never_replaced(
+    tmp_path: Path, name: str, key: Load, content: bytes
+) -> None:
+    create_private(tmp_path / name, content)
+    with pytest.raises(KeyFileDamagedError, match=name):
+        key(tmp_path)
+    assert (tmp_path / name).read_bytes() == content
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, name: str, key: Load) -> None:
+    key(tmp_path)
+    (tmp_path / name).chmod(0o640)
+    with pytest.raises(KeyFileOpenError, match="0640"):
+        key(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_a_key_in_a_folder_that_others_may_write_into_is_refused(
+    tmp_path: Path, name: str, key: Load
+) -> None:
+    tmp_path.chmod(0o770)
+    with pytest.raises(KeyFolderOpenError):
+        key(tmp_path)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_a_key_of_another_account_is_refused(tmp_path: Path, name: str, key: Load) -> None:
+    key(tmp_path)
+    os.chown(tmp_path / name, 65_534, 65_534)
+    with pytest.raises(KeyFileForeignError):
+        key(tmp_path)
+
+
+def test_a_ring_from_elsewhere_is_used_and_never_made(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    elsewhere = tmp_path / "credentials" / "keys"
+    settings = Settings(tmp_path / "data", secret_keys_file=elsewhere)
+    with pytest.raises(KeyFileMissingError):
+        key_ring(settings, now)
+    made = KeyRing.made(elsewhere, now)
+    assert key_ring(settings, now).active == made.active
+    assert not settings.data_dir.exists()
+
+
+async def test_a_start_with_an_open_key_says_so(empty_database: str, tmp_path: Path) -> None:
+    command_key(tmp_path)
+    (tmp_path / COMMAND_FILE).chmod(0o644)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pudim.cli", "serve", "--data-dir", str(tmp_path), "--port", "1"),
+        env=os.environ | {"PUDIM_DATABASE_URL": empty_database},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert f"{tmp_path / COMMAND_FILE} has mode 0644" in said.decode()
+    assert "Traceback" not in said.decode()
 
 
 def test_the_access_file_is_private_whatever_lay_there(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pudim_collector.features.uptime.pages import CheckPages
 from pudim_collector.features.uptime.routes import CheckKindsApi, ChecksApi
+from pudim_collector.features.uptime.service import CHECK_SECRETS
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
 
@@ -17,4 +18,5 @@ FEATURE = Feature(
         "checks:write": "Define what agents check, which is what they connect to",
     },
     migrations=MigrationApp("uptime", Path(__file__).parent / "piccolo_migrations"),
+    sealed=[CHECK_SECRETS],
 )
