@@ -104,6 +104,19 @@ def _bare_tasks(module: Module) -> Iterator[int]:
                 yield node.lineno
 
 
+_CLIENTS = imports(
+    *("httpx", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "httpcore"),
+    *("ftplib", "xmlrpc.client", "websockets.client", "websockets.asyncio.client", "websockets.sync.client"),
+    "pudim.checks.http_client.ask",
+)
+_SOCKETS = uses("asyncio.open_connection", "socket.create_connection")
+
+
+def _ways_out(module: Module) -> Iterator[int]:
+    yield from _CLIENTS(module)
+    yield from _SOCKETS(module)
+
+
 def _shells(module: Module) -> Iterator[int]:
     yield from uses("os.system", "os.popen", "asyncio.create_subprocess_shell", "subprocess.getoutput")(
         module
@@ -200,9 +213,9 @@ RULES = [
     Rule(
         "outbound",
         "Send it through pudim_collector.infra.safe_http, which checks the address at connect time: a user's URL may point inside.",
-        imports("httpx", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "httpcore"),
+        _ways_out,
         within=("collector/",),
-        homes=("collector/pudim_collector/infra/safe_http.py",),
+        homes=("collector/pudim_collector/infra/safe_http/transport.py",),
     ),
     Rule(
         "features",
