@@ -9,6 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pudim_collector.infra.language import SOURCE, load
+from pudim_collector.infra.language_reader import Reader, teach
 from pudim_web import TEMPLATES, assets
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
@@ -20,16 +22,21 @@ HOSTILE = '"><script>alert(1)</script>'
 
 
 def environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
     )
+    teach(made)
+    return made
 
 
-def page(title: str = "Servers", path: str = "/servers", *, signed_in: bool = True) -> dict[str, Any]:
+def page(
+    title: str = "Servers", path: str = "/servers", *, signed_in: bool = True, reader: Reader | None = None
+) -> dict[str, Any]:
     address: Callable[[str], str] = assets().__getitem__
     return {
         "title": title,
         "path": path,
+        "reader": reader or Reader(load(SOURCE)),
         "user": {"name": "Ada " + HOSTILE, "email": "ada@example.org"} if signed_in else None,
         "csrf_token": "csrf-1",
         "nonce": "nonce-1",
@@ -95,6 +102,20 @@ TOKEN = {
     "last_used_at": None,
     "expires_at": NOW,
 }
+
+
+def session(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "00000000-0000-7000-8000-000000000002",
+        "device": "Firefox on Linux",
+        "address": "203.0.113.7",
+        "created_at": NOW,
+        "last_seen_at": NOW,
+        "current": True,
+        **changes,
+    }
+
+
 ENROLMENT: dict[str, Any] = {
     "token": "t",
     "command": "sh -c 'x'",
@@ -202,8 +223,8 @@ class Sample:
     context: dict[str, Any] = field(default_factory=dict)
     signed_in: bool = True
 
-    def render(self) -> str:
-        shell = page(signed_in=self.signed_in)
+    def render(self, reader: Reader | None = None) -> str:
+        shell = page(signed_in=self.signed_in, reader=reader)
         return environment().get_template(self.template).render(page=shell, **self.context)
 
 
@@ -337,6 +358,11 @@ SAMPLES = {
         signed_in=False,
     ),
     "sign in": Sample("accounts/sign_in.html", {**FORM, "next": "/servers"}, signed_in=False),
+    "prove": Sample("sessions/prove.html", {"errors": {}, "next": "/account/sessions"}),
+    "prove, wrong": Sample("sessions/prove.html", {"errors": {"form": HOSTILE}, "next": "/" + HOSTILE}),
+    "sessions": Sample(
+        "sessions/list.html", {"sessions": [session(), session(current=False, address=HOSTILE)]}
+    ),
     "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),
     "tokens": Sample(
         "accounts/tokens.html",

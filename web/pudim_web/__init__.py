@@ -1,4 +1,4 @@
-"""Pudim's pages: where the templates and the built assets lie."""
+"""Pudim's pages: where the templates, their translations and the built assets lie."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import ClassVar
 from pudim.vocabulary.errors import PudimError
 
 TEMPLATES = Path(__file__).parent / "templates"
+LOCALES = Path(__file__).parent / "locales"
 STATIC = Path(__file__).parent / "static"
 
 

@@ -18,6 +18,8 @@ from litestar.static_files import create_static_files_router
 import pudim_web
 from pudim_collector.infra.auth import Principal, public
 from pudim_collector.infra.headers import page_policy
+from pudim_collector.infra.language import SOURCE, negotiated
+from pudim_collector.infra.language_reader import UTC_NAME, Reader, UnknownTimeZoneError, teach, time_zone
 from pudim_collector.infra.manifest import NavigationEntry
 
 _ASSET_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,200}")
@@ -36,22 +38,27 @@ class Pages:
         navigation: Sequence[NavigationEntry] = (),
         *,
         account_tabs: Sequence[NavigationEntry] = (),
+        language: str = SOURCE,
         templates: Path = pudim_web.TEMPLATES,
         assets: Callable[[str], str] = asset_url,
     ) -> None:
         self._navigation = navigation
         self._account_tabs = account_tabs
         self._assets = assets
+        self._language = language
         self._version = version("pudim-collector")
         self._environment = Environment(
             loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
+        teach(self._environment)
 
     def page(self, request: Request[Any, Any, Any], title: str, nonce: str) -> dict[str, Any]:
         """What every template gets as `page`."""
         principal = _principal(request)
+        reader = self.reader(request)
         return {
-            "title": title,
+            "title": reader.said(title),
+            "reader": reader,
             "path": request.url.path,
             "user": {"name": principal.name, "email": principal.email} if principal else None,
             "csrf_token": principal.csrf_token or "" if principal else "",
@@ -62,6 +69,17 @@ class Pages:
             "assets": self._assets,
         }
 
+    def reader(self, request: Request[Any, Any, Any]) -> Reader:
+        """In which language and zone whoever asks reads."""
+        principal = _principal(request)
+        chosen = principal.language if principal else None
+        language = negotiated(chosen, request.headers.get("accept-language", ""), self._language)
+        zone = principal.time_zone if principal else None
+        try:
+            return Reader(language, time_zone(zone or UTC_NAME), zone or UTC_NAME, zone is not None)
+        except UnknownTimeZoneError:  # zones come and go with the system's tables
+            return Reader(language)
+
     def html(self, name: str, page: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         return self._environment.get_template(name).render({**context, "page": page})
 
@@ -71,11 +89,16 @@ def render(
 ) -> Response[str]:
     pages: Pages = request.app.state["pages"]
     nonce = secrets.token_urlsafe(16)
+    page = pages.page(request, title, nonce)
     return Response(
-        pages.html(template, pages.page(request, title, nonce), context),
+        pages.html(template, page, context),
         status_code=status,
         media_type=MediaType.HTML,
-        headers={"Content-Security-Policy": page_policy(nonce), "Cache-Control": "no-store"},
+        headers={
+            "Content-Security-Policy": page_policy(nonce),
+            "Cache-Control": "no-store",
+            "Content-Language": page["reader"].language.tag,
+        },
     )
 
 
