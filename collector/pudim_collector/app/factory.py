@@ -27,6 +27,7 @@ def web_application(runtime: Runtime) -> Litestar:
         runtime.accounts,
         settings=EdgeSettings(own_hosts=own),
         senders=runtime.senders,
+        limits=runtime.rate_limits if settings.rate_limit_scale else None,
         route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
         dependencies={
             "accounts": runtime.accounts,

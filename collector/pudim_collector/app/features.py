@@ -14,6 +14,7 @@ from pudim_collector.features.storage import FEATURE as STORAGE
 from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
+from pudim_collector.infra.rate_limits.stores import MIGRATIONS as RATE_LIMITS
 from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
 
 FEATURES: list[Feature] = [
@@ -32,5 +33,6 @@ SEALED = [column for feature in FEATURES for column in feature.sealed]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),
+    RATE_LIMITS,
     *(feature.migrations for feature in FEATURES if feature.migrations is not None),
 ]

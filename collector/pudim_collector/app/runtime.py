@@ -35,6 +35,8 @@ from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
+from pudim_collector.infra.rate_limits.metering import RateLimits
+from pudim_collector.infra.rate_limits.stores import PostgresStore, RedisStore
 from pudim_collector.infra.scheduler import Job, Scheduler
 from pudim_collector.infra.sealing import Sealers
 from pudim_collector.infra.supervised import Supervisor
@@ -86,6 +88,7 @@ class Runtime:
     senders: Senders
     doors: Doors
     supervisor: Supervisor
+    rate_limits: RateLimits
     checks: Checks = field(default_factory=Checks)
 
     @property
@@ -145,6 +148,7 @@ class Runtime:
             senders,
             Doors(intake),
             Supervisor(clock),
+            RateLimits(_limit_store(settings, database), clock, settings.rate_limit_scale),
         )
 
     @asynccontextmanager
@@ -176,6 +180,7 @@ class Runtime:
             await self.writer.settle()
             await self.supervisor.close()
             await self.read_pool.close()
+            await self.rate_limits.close()
             self.accounts.close()
 
     def _jobs(self) -> list[Job]:
@@ -186,6 +191,7 @@ class Runtime:
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
+            Job("forget rate limits", timedelta(minutes=10), PostgresStore(self.database).forget_empty),
         ]
 
     async def _roll_up(self) -> None:
@@ -198,6 +204,10 @@ class Runtime:
 
     async def _make_room(self) -> None:
         await self.store.prepare(self.clock.now())
+
+
+def _limit_store(settings: Settings, database: PsycopgEngine) -> PostgresStore | RedisStore:
+    return RedisStore(settings.redis_url) if settings.redis_url else PostgresStore(database)
 
 
 def _local_disk(settings: Settings) -> Path | None:

@@ -36,7 +36,8 @@ class Role(StrEnum):
 class Settings:
     """`database_url` None means the embedded PostgreSQL in `data_dir`; charts are read from `replica_url` if it is given.
 
-    With `socket`, requests come through that unix socket and not over the network.
+    With `socket`, requests come through that unix socket and not over the network. Rate limits are counted in the database,
+    or at `redis_url`; `rate_limit_scale` makes them as many times larger, and 0 switches them off.
     """
 
     data_dir: Path
@@ -49,6 +50,8 @@ class Settings:
     secret_keys_file: Path | None = None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     socket: Path | None = None
+    redis_url: str | None = None
+    rate_limit_scale: float = 1.0
 
     @property
     def url(self) -> str:
@@ -75,6 +78,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         replica_url=found.get("PUDIM_DATABASE_REPLICA_URL") or None,
         secret_keys_file=Path(named) if (named := found.get("PUDIM_SECRET_KEYS_FILE")) else None,
         socket=Path(found["PUDIM_SOCKET"]) if found.get("PUDIM_SOCKET") else None,
+        redis_url=_redis_url(found.get("PUDIM_REDIS_URL") or ""),
+        rate_limit_scale=_scale(found.get("PUDIM_RATE_LIMIT_SCALE") or "1"),
         proxies=_proxies(
             found.get("PUDIM_TRUSTED_PROXIES") or "", found.get("PUDIM_PROXY_HEADERS") or "x-forwarded"
         ),
@@ -92,6 +97,18 @@ def _public_url(text: str) -> str | None:
     if not usable:
         raise BadSetting("PUDIM_PUBLIC_URL must be like https://pudim.example.org")
     return text
+
+
+def _redis_url(text: str) -> str | None:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise BadSetting("PUDIM_REDIS_URL must be like redis://127.0.0.1:6379/0")
+    return text or None
+
+
+def _scale(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?", text):
+        raise BadSetting("PUDIM_RATE_LIMIT_SCALE must be a number such as 2 or 0.5, and 0 for no limits")
+    return float(text)
 
 
 def _proxies(networks: str, headers: str) -> TrustedProxies:

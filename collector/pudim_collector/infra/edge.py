@@ -18,6 +18,7 @@ from pudim_collector.infra.manifest import Feature
 from pudim_collector.infra.openapi import describe, openapi_config
 from pudim_collector.infra.pages import Pages, static_router
 from pudim_collector.infra.problems import answer
+from pudim_collector.infra.rate_limits.metering import FloodGate, Meter, RateLimits
 
 MAX_BODY = 1 << 20
 
@@ -38,6 +39,7 @@ def build_app(
     *,
     settings: EdgeSettings | None = None,
     senders: SenderAuthenticator | None = None,
+    limits: RateLimits | None = None,
     pages: Pages | None = None,
     route_handlers: Sequence[ControllerRouterHandler] = (),
     dependencies: Mapping[str, object] | None = None,
@@ -48,9 +50,10 @@ def build_app(
     navigation = [entry for feature in features for entry in feature.navigation]
     account_tabs = [entry for feature in features for entry in feature.account_tabs]
     controllers = [controller for feature in features for controller in feature.controllers]
+    before, behind = ([FloodGate(limits)], [Meter(limits)]) if limits else ([], [])
     app = Litestar(
         route_handlers=[*controllers, *route_handlers, static_router()],
-        middleware=[Gate(authenticator, settings or EdgeSettings(), senders)],
+        middleware=[*before, Gate(authenticator, settings or EdgeSettings(), senders), *behind],
         exception_handlers={Exception: answer},
         before_send=[add_headers],
         dependencies={"principal": Provide(_principal, sync_to_thread=False)}

@@ -193,7 +193,7 @@ async def serving(runtime: Runtime) -> AsyncIterator[int]:
 
 
 def assembled(folder: Path, clock: ManualClock) -> Runtime:
-    return Runtime.assemble(Settings(folder, port=0), COLLECTOR_KEY, database, clock)
+    return Runtime.assemble(Settings(folder, port=0, rate_limit_scale=1000), COLLECTOR_KEY, database, clock)
 
 
 @pytest.fixture

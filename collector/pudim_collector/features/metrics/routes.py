@@ -24,6 +24,8 @@ from pudim_collector.features.metrics.schemas import (
 from pudim_collector.features.metrics.service import Metrics
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.disconnect import while_connected
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 from pudim_collector.series.answering import BadQuestion, Question, Rank
 from pudim_collector.series.combining import Aggregate, RankBy
 from pudim_collector.series.limits import MAX_POINTS
@@ -136,7 +138,7 @@ class MetricsApi(Controller):
         """The newest sample of each of a server's series, not older than five minutes."""
         return [LatestSample.of(latest) for latest in await metrics.latest(server_id)]
 
-    @get("/series", opt=requires("servers:read"), operation_id="read_series")
+    @get("/series", opt=requires("servers:read") | limited(Action.QUERY), operation_id="read_series")
     async def series(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,
@@ -176,7 +178,7 @@ class MetricsApi(Controller):
         found = await while_connected(request, metrics.read(question))
         return SeriesRange.of(metric, span, found, column or ALL_COLUMNS)
 
-    @get("/charts", opt=requires("servers:read"), operation_id="read_charts")
+    @get("/charts", opt=requires("servers:read") | limited(Action.QUERY, cost=2), operation_id="read_charts")
     async def charts(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,
@@ -196,7 +198,7 @@ class MetricsApi(Controller):
         question = Question(selector, span.start, span.end, points, step)
         return Charts.of(selector.metrics, span, await while_connected(request, metrics.read(question)))
 
-    @get("/top", opt=requires("servers:read"), operation_id="read_top")
+    @get("/top", opt=requires("servers:read") | limited(Action.QUERY), operation_id="read_top")
     async def top(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,

@@ -1,0 +1,1 @@
+"""How much anybody may ask for: what passes is counted in one place for all processes, and mostly decided here."""
