@@ -116,6 +116,18 @@ def session(**changes: Any) -> dict[str, Any]:
     }
 
 
+def session(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "00000000-0000-7000-8000-000000000002",
+        "device": "Firefox on Linux",
+        "address": "203.0.113.7",
+        "created_at": NOW,
+        "last_seen_at": NOW,
+        "current": True,
+        **changes,
+    }
+
+
 ENROLMENT: dict[str, Any] = {
     "token": "t",
     "command": "sh -c 'x'",
@@ -358,6 +370,11 @@ SAMPLES = {
         signed_in=False,
     ),
     "sign in": Sample("accounts/sign_in.html", {**FORM, "next": "/servers"}, signed_in=False),
+    "prove": Sample("sessions/prove.html", {"errors": {}, "next": "/account/sessions"}),
+    "prove, wrong": Sample("sessions/prove.html", {"errors": {"form": HOSTILE}, "next": "/" + HOSTILE}),
+    "sessions": Sample(
+        "sessions/list.html", {"sessions": [session(), session(current=False, address=HOSTILE)]}
+    ),
     "prove": Sample("sessions/prove.html", {"errors": {}, "next": "/account/sessions"}),
     "prove, wrong": Sample("sessions/prove.html", {"errors": {"form": HOSTILE}, "next": "/" + HOSTILE}),
     "sessions": Sample(

@@ -31,6 +31,7 @@ def web_application(runtime: Runtime) -> Litestar:
         route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
         dependencies={
             "accounts": runtime.accounts,
+            "sessions": runtime.sessions,
             "servers": runtime.servers,
             "metrics": runtime.metrics,
             "uptime": runtime.uptime,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
+from pudim_collector.features.attempts import FEATURE as ATTEMPTS
 from pudim_collector.features.commands import FEATURE as COMMANDS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.installing import FEATURE as INSTALLING
@@ -10,6 +11,7 @@ from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
+from pudim_collector.features.sessions import FEATURE as SESSIONS
 from pudim_collector.features.storage import FEATURE as STORAGE
 from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
@@ -25,6 +27,8 @@ FEATURES: list[Feature] = [
     METRICS,
     STORAGE,
     ACCOUNTS,
+    ATTEMPTS,
+    SESSIONS,
     SENDERS,
     INSTALLING,
     UPTIME,

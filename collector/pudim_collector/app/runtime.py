@@ -24,6 +24,7 @@ from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.attempts.service import Attempts
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.installing.service import Releases
@@ -31,6 +32,7 @@ from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers
+from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
@@ -72,6 +74,8 @@ class Runtime:
     read_pool: ReadPool
     reader: Reader
     accounts: Accounts
+    attempts: Attempts
+    sessions: Sessions
     servers: Servers
     metrics: Metrics
     notices: HostNotices
@@ -101,6 +105,7 @@ class Runtime:
         cls, settings: Settings, key: Ed25519PrivateKey, database: PsycopgEngine, clock: Clock
     ) -> Runtime:
         store, read_pool = Store(database), ReadPool(database)
+        accounts, attempts = Accounts(clock, PERMISSIONS), Attempts(clock)
         reader = Reader(database, clock, read_pool)
         announcements = Announcements(
             database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED]
@@ -131,7 +136,9 @@ class Runtime:
             Upkeep(database, store, clock),
             read_pool,
             reader,
-            Accounts(clock, PERMISSIONS),
+            accounts,
+            attempts,
+            Sessions(accounts, attempts, clock),
             servers,
             Metrics(reader, servers, announcements, clock),
             notices,
@@ -190,6 +197,7 @@ class Runtime:
             Job("give space back", timedelta(minutes=2), self.upkeep.tidy),
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
+            Job("forget failed attempts", timedelta(minutes=10), self.attempts.tidy),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
             Job("forget rate limits", timedelta(minutes=10), PostgresStore(self.database).forget_empty),
         ]

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -24,6 +24,7 @@ from pudim_collector.infra.auth import (
     NotSignedInError,
 )
 from pudim_collector.infra.pages import render, wants_page
+from pudim_collector.infra.sudo import PROVE_PATH, SudoNeededError
 from pudim_collector.kernel.ids import new_id
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Litestar's exception handler for everything."""
     if isinstance(error, NotSignedInError) and wants_page(request):
         return _to_sign_in(request)
+    if isinstance(error, SudoNeededError) and wants_page(request):
+        return _to_proof(request)
     problem = problem_of(error)
     if problem.status >= _SERVER_ERROR:
         problem.request_id = str(new_id())
@@ -162,3 +165,19 @@ def _to_sign_in(request: Request[Any, Any, Any]) -> Response[Any]:
     if "hx-request" in request.headers:
         return Response("", status_code=401, headers={"HX-Redirect": "/sign-in"})
     return Redirect(target, status_code=303)
+
+
+def _to_proof(request: Request[Any, Any, Any]) -> Response[Any]:
+    """To where one proves who one is, and from there back to the page that was left."""
+    left = request.url.path if request.method == "GET" else _path_of(request.headers.get("referer", ""))
+    target = f"{PROVE_PATH}?next={quote(left, safe='/')}"
+    if "hx-request" in request.headers:
+        return Response("", status_code=403, headers={"HX-Redirect": target})
+    return Redirect(target, status_code=303)
+
+
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path or "/"
+    except ValueError:
+        return "/"

@@ -3,14 +3,19 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 from litestar import Litestar
 
-from pudim_collector.features.accounts import FEATURE
+from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.attempts import FEATURE as ATTEMPTS
+from pudim_collector.features.attempts.service import Attempts
+from pudim_collector.features.sessions import FEATURE as SESSIONS
+from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
 from pudim_collector.infra.edge import build_app
@@ -22,6 +27,8 @@ PASSWORD = "drei Pferde im Regen"
 EMAIL = "Ada@example.org"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PAGE = {"accept": "text/html"}
+FEATURES = (ACCOUNTS, ATTEMPTS, SESSIONS)
+PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
 
 
 @dataclass
@@ -29,6 +36,7 @@ class House:
     """One installation, with what it told its security log."""
 
     accounts: Accounts
+    sessions: Sessions
     app: Litestar
     clock: ManualClock
     events: list[object] = field(default_factory=list)
@@ -64,18 +72,22 @@ async def csrf(browser: httpx.AsyncClient) -> str:
 
 @pytest.fixture
 async def make_house(fresh_database: str) -> AsyncIterator[Callable[..., House]]:
-    assert FEATURE.migrations
     clock = ManualClock(datetime(2026, 11, 22, 12, tzinfo=UTC))
-    await migrate(database, [FEATURE.migrations], clock=clock)
+    await migrate(database, [one.migrations for one in FEATURES if one.migrations], clock=clock)
     opened: list[Accounts] = []
 
-    def make(hasher: PasswordHasher = CHEAP) -> House:
+    def make(hasher: PasswordHasher = CHEAP, **ports: Any) -> House:
+        """`ports` are those of Sessions."""
         events: list[object] = []
-        accounts = Accounts(clock, FEATURE.permissions, passwords=Passwords(hasher), emit=events.append)
+        accounts = Accounts(clock, PERMISSIONS, passwords=Passwords(hasher), emit=events.append)
+        sessions = Sessions(accounts, Attempts(clock), clock, emit=events.append, **ports)
         opened.append(accounts)
-        pages = Pages(FEATURE.navigation, assets=lambda name: f"/static/{name}")
-        app = build_app([FEATURE], accounts, pages=pages, dependencies={"accounts": accounts})
-        return House(accounts, app, clock, events)
+        navigation = [entry for feature in FEATURES for entry in feature.navigation]
+        pages = Pages(navigation, assets=lambda name: f"/static/{name}")
+        app = build_app(
+            FEATURES, accounts, pages=pages, dependencies={"accounts": accounts, "sessions": sessions}
+        )
+        return House(accounts, sessions, app, clock, events)
 
     yield make
     for accounts in opened:

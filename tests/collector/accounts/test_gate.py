@@ -1,15 +1,16 @@
 """Nobody passes who does not show it himself: forged forms, foreign pages, missing permissions, undeclared routes."""
 
+import re
+
 import httpx
 import pytest
 from litestar import Litestar, WebSocket, asgi, get, websocket
 from litestar.types import Receive, Scope, Send
 
-from pudim_collector.features.accounts import FEATURE
 from pudim_collector.infra.auth import UndeclaredAccessError, check_declared, public, requires
 from pudim_collector.infra.edge import build_app
 from pudim_collector.infra.gate import EdgeSettings
-from tests.collector.accounts.conftest import EMAIL, House, csrf
+from tests.collector.accounts.conftest import EMAIL, FEATURES, House, csrf
 
 TOKENS = "/account/tokens"
 
@@ -92,7 +93,12 @@ async def test_a_missing_permission_is_named(house: House) -> None:
     async def secret() -> str:
         return "gold"
 
-    app = build_app([FEATURE], house.accounts, route_handlers=[], dependencies={"accounts": house.accounts})
+    app = build_app(
+        FEATURES,
+        house.accounts,
+        route_handlers=[],
+        dependencies={"accounts": house.accounts, "sessions": house.sessions},
+    )
     app.register(secret)
     house.app = app
     async with house.program(await house.accounts.local_access_token()) as script:
@@ -143,7 +149,7 @@ async def test_every_route_refuses_who_is_not_signed_in(house: House) -> None:
     open_to_all = set()
     async with house.program() as nobody:
         for route in house.app.routes:
-            path = route.path_format.replace("{token_id}", "0199f0a0-0000-7000-8000-000000000000")
+            path = re.sub(r"{(token|session)_id}", "0199f0a0-0000-7000-8000-000000000000", route.path_format)
             for method in getattr(route, "methods", ["GET"]):
                 answer = await nobody.request(method, path)
                 if answer.status_code != 401 and method != "OPTIONS":
@@ -211,7 +217,10 @@ async def connect_socket(app: Litestar, headers: dict[str, str]) -> list[dict[st
 async def test_only_the_names_of_this_site_are_answered(house: House) -> None:
     settings = EdgeSettings(hosts=frozenset({"pudim.test"}))
     house.app = build_app(
-        [FEATURE], house.accounts, settings=settings, dependencies={"accounts": house.accounts}
+        FEATURES,
+        house.accounts,
+        settings=settings,
+        dependencies={"accounts": house.accounts, "sessions": house.sessions},
     )
     async with house.program(await house.accounts.local_access_token()) as script:
         assert (await script.get("/api/v2/me")).status_code == 200

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from pudim_collector.features.accounts.service import SetupLinkError, Visitor
+from pudim_collector.features.accounts.service import OpenSession, SetupLinkError
 from pudim_collector.features.accounts.tables import SetupLink, Team, User
+from pudim_collector.infra.entering import Visitor
 from tests.collector.accounts.conftest import EMAIL, PASSWORD, House
 
 FORM = {"name": "Ada", "email": EMAIL, "password": PASSWORD}
@@ -59,7 +60,7 @@ async def test_many_at_once_make_one_owner(house: House) -> None:
     link = await house.accounts.ensure_setup_link()
     assert link
 
-    async def create(number: int) -> str:
+    async def create(number: int) -> OpenSession:
         return await house.accounts.create_owner(
             link.removeprefix("/setup/"),
             name=f"N{number}",
@@ -69,7 +70,7 @@ async def test_many_at_once_make_one_owner(house: House) -> None:
         )
 
     results = await asyncio.gather(*(create(number) for number in range(5)), return_exceptions=True)
-    assert sum(isinstance(result, str) for result in results) == 1
+    assert sum(isinstance(result, OpenSession) for result in results) == 1
     assert sum(isinstance(result, SetupLinkError) for result in results) == 4
     assert await User.count() == 1
 

@@ -1,4 +1,4 @@
-"""The pages of accounts: set up, sign in, sign out, API tokens."""
+"""The pages of accounts: set up, sign out, API tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
-from litestar.datastructures import Cookie, State
+from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
@@ -17,17 +17,14 @@ from msgspec import to_builtins
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import rules
 from pudim_collector.features.accounts.rules import AccountError
-from pudim_collector.features.accounts.schemas import ApiToken, SetupForm, SignInForm, TokenForm
+from pudim_collector.features.accounts.schemas import ApiToken, SetupForm, TokenForm
 from pudim_collector.features.accounts.service import (
     Accounts,
     NewToken,
-    SignInError,
-    SlowDownError,
     TokenExpiryError,
-    Visitor,
 )
-from pudim_collector.infra.auth import Principal, public, requires, safe_local_path
-from pudim_collector.infra.gate import cookie_name
+from pudim_collector.infra.auth import Principal, public, requires
+from pudim_collector.infra.entering import Entry, cookie, let_in, visitor_of
 from pudim_collector.infra.pages import render
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -52,35 +49,12 @@ class AccountPages(Controller):
         data: URLEncodedBody[SetupForm],
     ) -> Answer:
         try:
-            secret = await accounts.create_owner(
-                link, name=data.name, email=data.email, password=data.password, visitor=_visitor(request)
+            opened = await accounts.create_owner(
+                link, name=data.name, email=data.email, password=data.password, visitor=visitor_of(request)
             )
         except AccountError as refusal:
             return _setup_page(request, data, refusal)
-        return _enter(request, secret, "/")
-
-    @get("/sign-in", opt=public("to sign in", identify=True))
-    async def sign_in_page(self, request: Asked, principal: NamedDependency[Principal | None]) -> Answer:
-        wanted = request.query_params.get("next", "")
-        if principal is not None:
-            return Redirect(safe_local_path(wanted), status_code=_SEE_OTHER)
-        return _sign_in_page(request, SignInForm(next=wanted))
-
-    @post("/sign-in", opt=public("to sign in", identify=True), status_code=200)
-    async def sign_in(
-        self,
-        request: Asked,
-        accounts: NamedDependency[Accounts],
-        principal: NamedDependency[Principal | None],
-        data: URLEncodedBody[SignInForm],
-    ) -> Answer:
-        try:
-            secret = await accounts.sign_in(
-                data.email, data.password, _visitor(request), instead_of=principal
-            )
-        except (SignInError, SlowDownError) as refusal:
-            return _sign_in_page(request, data, refusal)
-        return _enter(request, secret, safe_local_path(data.next))
+        return let_in(request, Entry(opened.secret, opened.life))
 
     @post("/sign-out", opt=requires("account:read"), status_code=_SEE_OTHER)
     async def sign_out(
@@ -88,7 +62,7 @@ class AccountPages(Controller):
     ) -> Answer:
         await accounts.sign_out(principal)
         answer = Redirect("/sign-in", status_code=_SEE_OTHER)
-        answer.set_cookie(_cookie(request, "", 0))
+        answer.set_cookie(cookie(request, "", "", timedelta()))
         return answer
 
     @get("/account/tokens", opt=requires("tokens:manage"))
@@ -137,20 +111,6 @@ def _setup_page(request: Asked, form: SetupForm | None = None, refusal: PudimErr
     )
 
 
-def _sign_in_page(request: Asked, form: SignInForm, refusal: PudimError | None = None) -> Answer:
-    answer = render(
-        request,
-        "accounts/sign_in.html",
-        title="Sign in",
-        status=refusal.status if refusal else 200,
-        errors=_errors(refusal),
-        values={"email": form.email},
-        next=safe_local_path(form.next, ""),
-    )
-    answer.headers.update(getattr(refusal, "headers", {}))
-    return answer
-
-
 async def _tokens_page(
     request: Asked,
     principal: Principal,
@@ -178,30 +138,6 @@ def _errors(refusal: PudimError | None) -> dict[str, str]:
         return {}
     field = refusal.field if isinstance(refusal, AccountError) else "form"
     return {field: f"{refusal.detail} {refusal.hint}".strip()}
-
-
-def _enter(request: Asked, secret: str, path: str) -> Answer:
-    answer = Redirect(path, status_code=_SEE_OTHER)
-    answer.set_cookie(_cookie(request, secret, int(rules.SESSION_LIFE.total_seconds())))
-    return answer
-
-
-def _cookie(request: Asked, value: str, max_age: int) -> Cookie:
-    scheme = request.url.scheme
-    return Cookie(
-        key=cookie_name(scheme),
-        value=value,
-        max_age=max_age,
-        path="/",
-        secure=scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def _visitor(request: Asked) -> Visitor:
-    address = request.client.host if request.client else ""
-    return Visitor(address, request.headers.get("user-agent", ""))
 
 
 def _expiry(days: str, now: datetime) -> datetime | None:

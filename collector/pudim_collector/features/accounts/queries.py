@@ -35,6 +35,17 @@ class SessionRecord:
 
 
 @dataclass(frozen=True)
+class SeenSession:
+    """A session as its person is shown it."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True)
 class TokenRecord:
     id: UUID
     team_id: UUID
@@ -97,6 +108,20 @@ async def find_user(email_key: str) -> UserRecord | None:
     return _user(row) if row else None
 
 
+async def get_user(user_id: UUID) -> UserRecord | None:
+    row = await User.select().where(User.id == user_id).first()
+    return _user(row) if row else None
+
+
+async def set_email(user_id: UUID, email: str, email_key: str) -> bool:
+    """Whether nobody else has it."""
+    async with database.transaction():
+        taken = await User.exists().where(User.email_key == email_key, User.id != user_id)
+        if not taken:
+            await User.update({User.email: email, User.email_key: email_key}).where(User.id == user_id)
+    return not taken
+
+
 async def set_password_hash(user_id: UUID, password_hash: str) -> None:
     await User.update({User.password_hash: password_hash}).where(User.id == user_id)
 
@@ -117,6 +142,7 @@ async def add_session(
             secret_hash=secret_hash,
             created_at=now,
             last_seen_at=now,
+            proved_at=now,
             address=address,
             user_agent=user_agent,
         )
@@ -139,6 +165,45 @@ async def find_session(secret_hash: bytes) -> SessionRecord | None:
 
 async def touch_session(session_id: UUID, now: datetime) -> None:
     await Session.update({Session.last_seen_at: now}).where(Session.id == session_id)
+
+
+async def renew_session(session_id: UUID, secret_hash: bytes, proved_at: datetime | None) -> bool:
+    changed: dict[Any, Any] = {Session.secret_hash: secret_hash}
+    if proved_at is not None:
+        changed[Session.proved_at] = proved_at
+    return bool(await Session.update(changed).where(Session.id == session_id).returning(Session.id))
+
+
+async def proved_at(session_id: UUID) -> datetime | None:
+    row = await Session.select(Session.proved_at).where(Session.id == session_id).first()
+    found: datetime | None = row["proved_at"] if row else None
+    return found
+
+
+async def list_sessions(user_id: UUID) -> Sequence[SeenSession]:
+    rows = (
+        await Session.select(
+            Session.id, Session.created_at, Session.last_seen_at, Session.address, Session.user_agent
+        )
+        .where(Session.user_id == user_id)
+        .order_by(Session.last_seen_at, ascending=False)
+    )
+    return [SeenSession(**row) for row in rows]
+
+
+async def remove_session_of(user_id: UUID, session_id: UUID) -> bool:
+    gone = (
+        await Session.delete()
+        .where(Session.id == session_id, Session.user_id == user_id)
+        .returning(Session.id)
+    )
+    return bool(gone)
+
+
+async def remove_sessions(user_id: UUID, *, but: UUID | None = None) -> None:
+    """All of a person's, or all but one."""
+    others = [Session.user_id == user_id] + ([Session.id != but] if but is not None else [])
+    await Session.delete().where(*others)
 
 
 async def remove_session(session_id: UUID) -> None:

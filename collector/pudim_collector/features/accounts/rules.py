@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 import string
 from collections.abc import Iterable
@@ -161,14 +160,3 @@ def digest(secret: str) -> bytes:
 def csrf_token(session_secret: str) -> str:
     """Bound to the session: only who holds its cookie's secret can make it, and it does not tell the secret."""
     return hmac.new(session_secret.encode(), b"pudim csrf 1", sha256).hexdigest()
-
-
-def network_of(address: str) -> str:
-    """What one attacker has at his disposal at least: a /24, or a /64."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 64), strict=False))  # noqa: PLR2004

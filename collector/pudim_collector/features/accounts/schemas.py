@@ -90,12 +90,6 @@ class SetupForm(Struct):
     password: str = ""
 
 
-class SignInForm(Struct):
-    email: str = ""
-    password: str = ""
-    next: str = ""
-
-
 class TokenForm(Struct):
     """`expires_in_days` is empty for never."""
 

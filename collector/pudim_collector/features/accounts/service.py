@@ -1,4 +1,4 @@
-"""Use cases of accounts: make the owner, sign in and out, tokens for programs, and who a secret belongs to."""
+"""Use cases of accounts: make the owner, people and their sessions, tokens for programs, and who a secret belongs to."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import events, queries, rules
-from pudim_collector.features.accounts.queries import TokenRecord, UserRecord
+from pudim_collector.features.accounts.queries import SeenSession, TokenRecord, UserRecord
 from pudim_collector.infra.auth import Principal, PrincipalKind
 from pudim_collector.infra.database import database
+from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.passwords import Passwords
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
-from pudim_collector.kernel.throttling import Patience, Throttle
 
+Person: TypeAlias = UserRecord
+OwnSession: TypeAlias = SeenSession
 _log = logging.getLogger("pudim.security")
 _LOCAL_ACCESS = "local access"
 _TEAM_NAME = "Pudim"
-
-# One network that guesses one account is slowed down soon; an account from everywhere hardly, so that an attacker
-# cannot keep its owner out.
-_PER_ACCOUNT_AND_NETWORK = Patience(free=5, first=timedelta(seconds=1), most=timedelta(minutes=15))
-_PER_NETWORK = Patience(free=30, first=timedelta(seconds=1), most=timedelta(minutes=15))
-_PER_ACCOUNT = Patience(free=100, first=timedelta(seconds=1), most=timedelta(seconds=10))
 
 
 class SetupLinkError(PudimError):
@@ -38,27 +35,18 @@ class SetupLinkError(PudimError):
     hint = "If there is no owner yet, start Pudim again: it prints a new link. Otherwise sign in."
 
 
-class SignInError(PudimError):
-    """The address or the password is wrong."""
+class NoSuchSessionError(PudimError):
+    """There is no such session, or not any more."""
 
-    code = "sign_in"
-    status = 401
+    code = "no_such_session"
+    status = 404
 
 
-class SlowDownError(PudimError):
-    """Too many failed attempts."""
+class EmailTakenError(rules.AccountError):
+    """Another account has this address."""
 
-    code = "slow_down"
-    status = 429
-    retry = True
-
-    def __init__(self, wait: timedelta = timedelta(seconds=1)) -> None:
-        self.seconds = max(1, round(wait.total_seconds()))
-        super().__init__(f"Too many failed attempts. Try again in {self.seconds} s.")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.seconds)}
+    code = "email_taken"
+    field = "email"
 
 
 class NoSuchTokenError(PudimError):
@@ -76,11 +64,12 @@ class TokenExpiryError(PudimError):
 
 
 @dataclass(frozen=True)
-class Visitor:
-    """Where a request comes from, as the security log and the list of sessions tell it."""
+class OpenSession:
+    """A session just begun or renewed, with the secret that only its browser has."""
 
-    address: str
-    user_agent: str = ""
+    id: UUID
+    secret: str
+    life: timedelta = rules.SESSION_LIFE
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,6 @@ class Accounts:
         self._permissions = {rules.OWNER: frozenset(permissions)}
         self._passwords = passwords or Passwords()
         self._emit = emit
-        self._throttles = [Throttle(one) for one in (_PER_ACCOUNT_AND_NETWORK, _PER_NETWORK, _PER_ACCOUNT)]
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -141,8 +129,10 @@ class Accounts:
         if not await queries.setup_link_open(rules.digest(link), self._clock.now()):
             raise SetupLinkError
 
-    async def create_owner(self, link: str, *, name: str, email: str, password: str, visitor: Visitor) -> str:
-        """Use the link up, create the owner, and return his session's secret. Raises SetupLinkError, AccountError."""
+    async def create_owner(
+        self, link: str, *, name: str, email: str, password: str, visitor: Visitor
+    ) -> OpenSession:
+        """Use the link up, create the owner, and begin his session. Raises SetupLinkError, AccountError."""
         await self.check_setup_link(link)
         name, key = rules.clean_name(name), rules.email_key(email)
         rules.check_password(password, personal=(name, key, key.partition("@")[0]))
@@ -158,32 +148,91 @@ class Accounts:
             session_id, secret = await self._add_session(user, visitor)
         self._emit(events.OwnerCreated(user.id, visitor.address))
         self._emit(events.SignedIn(user.id, session_id, visitor.address))
-        return secret
+        return OpenSession(session_id, secret)
 
-    # Sessions
+    # People and their sessions, for the feature that lets them in
 
-    async def sign_in(
-        self, email: str, password: str, visitor: Visitor, *, instead_of: Principal | None = None
-    ) -> str:
-        """The secret of a new session; the one the browser had ends. Raises SignInError, SlowDownError."""
-        account = email.strip().casefold()
-        attempt = _Attempt(account, visitor, self._throttles, self._clock.now())
-        attempt.begin()
-        user = await self._find_user(email)
-        verdict = await self._passwords.verify(
-            user.password_hash if user else None, password[: rules.LONGEST_PASSWORD + 1]
-        )
-        if user is None or not verdict.right:
-            self._emit(events.SignInRefused(rules.digest(account).hex()[:16], visitor.address, "wrong"))
-            raise SignInError
-        attempt.succeeded()
-        return await self._begin_session(user, verdict.better_hash, visitor, instead_of)
-
-    async def _find_user(self, email: str) -> UserRecord | None:
+    async def user_by_email(self, email: str) -> UserRecord | None:
         try:
             return await queries.find_user(rules.email_key(email))
         except rules.EmailRefusedError:
             return None
+
+    async def user(self, user_id: UUID) -> UserRecord | None:
+        return await queries.get_user(user_id)
+
+    async def password_is_right(self, user: UserRecord | None, password: str) -> bool:
+        """The same work for nobody as for a wrong password; a hash of old parameters is renewed."""
+        verdict = await self._passwords.verify(
+            user.password_hash if user else None, password[: rules.LONGEST_PASSWORD + 1]
+        )
+        if user is not None and verdict.better_hash is not None:
+            await queries.set_password_hash(user.id, verdict.better_hash)
+        return user is not None and verdict.right
+
+    async def password_hash(self, user: UserRecord, password: str) -> str:
+        """Raises PasswordRefusedError."""
+        key = rules.email_key(user.email)
+        rules.check_password(password, personal=(user.name, key, key.partition("@")[0]))
+        return await self._passwords.hash(password)
+
+    async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
+        """All of his sessions end: who knew the old password may have some."""
+        async with database.transaction():
+            await queries.set_password_hash(user_id, password_hash)
+            await queries.remove_sessions(user_id)
+
+    async def set_email(self, user_id: UUID, email: str) -> None:
+        """Raises EmailTakenError, EmailRefusedError."""
+        if not await queries.set_email(user_id, email.strip(), rules.email_key(email)):
+            raise EmailTakenError
+
+    async def open_session(
+        self, user: UserRecord, visitor: Visitor, *, instead_of: UUID | None = None
+    ) -> OpenSession:
+        """Its browser has just proved who it is; the session that it had ends."""
+        now = self._clock.now()
+        async with database.transaction():
+            if instead_of is not None:
+                await queries.remove_session(instead_of)
+            await queries.remove_sessions_before(
+                created_at=now - rules.SESSION_LIFE, last_seen_at=now - rules.SESSION_IDLE
+            )
+            session_id, secret = await self._add_session(user, visitor)
+        self._emit(events.SignedIn(user.id, session_id, visitor.address))
+        return OpenSession(session_id, secret)
+
+    async def renew_session(self, session_id: UUID, *, proved: bool = False) -> OpenSession:
+        """A new secret in the old one's place, from after a proof or a change of what proves. Raises NoSuchSessionError."""
+        secret, now = secrets.token_urlsafe(32), self._clock.now()
+        if not await queries.renew_session(session_id, rules.digest(secret), now if proved else None):
+            raise NoSuchSessionError
+        return OpenSession(session_id, secret)
+
+    async def proof_is_fresh(self, session_id: UUID, lasts: timedelta) -> bool:
+        proved_at = await queries.proved_at(session_id)
+        return proved_at is not None and self._clock.now() - proved_at < lasts
+
+    async def sessions_of(self, user_id: UUID) -> Sequence[SeenSession]:
+        """Those that are good, the one seen last first."""
+        now = self._clock.now()
+        found = await queries.list_sessions(user_id)
+        return [
+            one
+            for one in found
+            if now < rules.session_ends(created_at=one.created_at, last_seen_at=one.last_seen_at)
+        ]
+
+    async def end_session(self, user_id: UUID, session_id: UUID) -> None:
+        """Raises NoSuchSessionError."""
+        if not await queries.remove_session_of(user_id, session_id):
+            raise NoSuchSessionError
+        self._emit(events.SignedOut(session_id))
+
+    async def end_sessions(self, user_id: UUID, *, but: UUID | None = None) -> None:
+        await queries.remove_sessions(user_id, but=but)
+
+    # Sessions
 
     async def sign_out(self, principal: Principal) -> None:
         if principal.session_id is not None:
@@ -282,22 +331,6 @@ class Accounts:
         self._emit(events.TokenCreated(record.id, name))
         return NewToken(secret, record)
 
-    async def _begin_session(
-        self, user: UserRecord, better_hash: str | None, visitor: Visitor, instead_of: Principal | None
-    ) -> str:
-        now = self._clock.now()
-        async with database.transaction():
-            if better_hash is not None:
-                await queries.set_password_hash(user.id, better_hash)
-            if instead_of is not None and instead_of.session_id is not None:
-                await queries.remove_session(instead_of.session_id)
-            await queries.remove_sessions_before(
-                created_at=now - rules.SESSION_LIFE, last_seen_at=now - rules.SESSION_IDLE
-            )
-            session_id, secret = await self._add_session(user, visitor)
-        self._emit(events.SignedIn(user.id, session_id, visitor.address))
-        return secret
-
     async def _add_session(self, user: UserRecord, visitor: Visitor) -> tuple[UUID, str]:
         session_id, secret = new_id(), secrets.token_urlsafe(32)
         await queries.add_session(
@@ -309,24 +342,3 @@ class Accounts:
             user_agent=visitor.user_agent[:256],
         )
         return session_id, secret
-
-
-class _Attempt:
-    """One try to sign in, counted as failed until it succeeds: many at once get no more than one after another."""
-
-    def __init__(self, account: str, visitor: Visitor, throttles: Sequence[Throttle], now: datetime) -> None:
-        network, account_key = rules.network_of(visitor.address), rules.digest(account)
-        keys = ((account_key, network), network, account_key)
-        self._counted = list(zip(throttles, keys, strict=True))
-        self._now = now
-
-    def begin(self) -> None:
-        wait = max(throttle.wait(key, self._now) for throttle, key in self._counted)
-        if wait:
-            raise SlowDownError(wait)
-        for throttle, key in self._counted:
-            throttle.failed(key, self._now)
-
-    def succeeded(self) -> None:
-        for throttle, key in self._counted:
-            throttle.forget(key)

@@ -30,13 +30,14 @@ class User(Table, tablename="users", db=database):
 
 
 class Session(Table, tablename="sessions", db=database):
-    """A browser that signed in; its secret is in its cookie only."""
+    """A browser that signed in; its secret is in its cookie only. `proved_at`: when it last showed more than that."""
 
     id = UUID(primary_key=True)
     user_id = ForeignKey(User, null=False)
     secret_hash = Bytea(unique=True)
     created_at = Timestamptz()
     last_seen_at = Timestamptz()
+    proved_at = Timestamptz(null=True, default=None)
     address = Varchar(length=64)
     user_agent = Varchar(length=256)
 

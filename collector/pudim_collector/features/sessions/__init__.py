@@ -1,0 +1,18 @@
+"""Who is signed in where: the ways in, the second step, fresh proofs, and ending a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pudim_collector.features.sessions.pages import SessionPages
+from pudim_collector.features.sessions.routes import SessionRoutes
+from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.manifest import Feature, NavigationEntry
+
+FEATURE = Feature(
+    name="sessions",
+    controllers=(SessionRoutes, SessionPages),
+    permissions={"account:secure": "Change one's own password, second factors and sessions"},
+    account_tabs=(NavigationEntry("Sessions", "/account/sessions", "device-desktop", "account:secure"),),
+    migrations=MigrationApp("sessions", Path(__file__).parent / "piccolo_migrations"),
+)
