@@ -67,6 +67,25 @@ def test_a_newer_release_that_works_stays(
     assert not (installed.state / "update").exists()
 
 
+def test_the_agents_account_can_read_what_its_service_puts_in_place(
+    installed: Host, pudim: RunningPudim, shop: Shop
+) -> None:
+    """The unit's umask lets nobody else read what it writes, and root writes the release."""
+    assert stage(installed, pudim, shop.offer("0.2.5")).returncode == 0
+    subprocess.run(
+        [installed.python, "-I", installed.opt / "launch", "prepare", "--root", installed.root],
+        umask=0o077,
+        check=True,
+        timeout=60,
+    )
+    assert installed.current.startswith("0.2.5-")
+    for one in (installed.opt / installed.current).rglob("*"):
+        if not one.is_symlink():
+            assert one.stat().st_mode & 0o055 == (
+                0o055 if one.is_dir() else one.stat().st_mode & 0o011 | 0o044
+            )
+
+
 @pytest.mark.parametrize(
     "changes", [CRASHES, HANGS, NOT_CONNECTING], ids=["crashes", "hangs", "does-not-connect"]
 )

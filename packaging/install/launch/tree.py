@@ -31,6 +31,7 @@ def install(places: Places, release: Release, target: str, fetch: Callable[[File
     wanted = release.wanted(target)
     draft = places.opt / f".new.{release.directory}"
     shutil.rmtree(draft, ignore_errors=True)
+    before = os.umask(0o022)  # the service's own would keep the agent's account from its own program
     try:
         packages = _environment(draft, home)
         for one in wanted:
@@ -39,6 +40,7 @@ def install(places: Places, release: Release, target: str, fetch: Callable[[File
         _sync(draft)
         draft.rename(home)
     finally:
+        os.umask(before)
         shutil.rmtree(draft, ignore_errors=True)
     return home
 
