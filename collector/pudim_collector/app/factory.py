@@ -11,8 +11,11 @@ from pudim_collector.app.health import healthz, healthz_head, metrics, readyz
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.app.settings import Role
 from pudim_collector.features.servers.service import Changes, Invitations
+from pudim_collector.infra.api.conventions import Conventions, cursor_key
 from pudim_collector.infra.edge import build_app
 from pudim_collector.infra.gate import EdgeSettings
+from pudim_collector.infra.proxies import came_from_proxy
+from pudim_collector.infra.request_ids import RequestIds
 from pudim_collector.ingest.outside.endpoint import export_metrics, write
 
 
@@ -22,12 +25,13 @@ def web_application(runtime: Runtime) -> Litestar:
     own = frozenset({urlsplit(settings.public_url.lower()).netloc}) if settings.public_url else frozenset()
     # Only where the writer runs: elsewhere nobody would ever commit.
     pushed = [export_metrics, write] if settings.role.includes(Role.INGEST) else []
-    return build_app(
+    app = build_app(
         FEATURES,
         runtime.accounts,
         settings=EdgeSettings(own_hosts=own),
         senders=runtime.senders,
         limits=runtime.rate_limits if settings.rate_limit_scale else None,
+        conventions=Conventions(cursor_key(runtime.key), runtime.answers, runtime.clock),
         route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
         dependencies={
             "accounts": runtime.accounts,
@@ -41,6 +45,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "changes": Changes(runtime.announcements),
             "invitations": Invitations(runtime.servers, settings.url, runtime.key, runtime.releases),
             "storage": runtime.storage,
+            "audit": runtime.audit,
             "collector_key": runtime.key,
             "releases": runtime.releases,
             "senders": runtime.senders,
@@ -51,3 +56,5 @@ def web_application(runtime: Runtime) -> Litestar:
             "checks": runtime.checks,
         },
     )
+    app.asgi_handler = RequestIds(runtime.trail.around(app.asgi_handler), came_from_proxy)
+    return app

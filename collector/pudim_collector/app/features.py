@@ -6,6 +6,7 @@ from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.attempts import FEATURE as ATTEMPTS
 from pudim_collector.features.commands import FEATURE as COMMANDS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
+from pudim_collector.features.conventions import FEATURE as CONVENTIONS
 from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
@@ -32,6 +33,7 @@ FEATURES: list[Feature] = [
     SENDERS,
     INSTALLING,
     UPTIME,
+    CONVENTIONS,
 ]
 SEALED = [column for feature in FEATURES for column in feature.sealed]
 PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -25,6 +26,8 @@ from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.attempts.service import Attempts
+from pudim_collector.features.audit.jobs import Delivery
+from pudim_collector.features.audit.service import AuditLog, Trail
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.installing.service import Releases
@@ -36,9 +39,11 @@ from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
+from pudim_collector.infra.api.idempotency import SEALED_ANSWERS, Answers
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
 from pudim_collector.infra.rate_limits.metering import RateLimits
 from pudim_collector.infra.rate_limits.stores import PostgresStore, RedisStore
+from pudim_collector.infra.safe_http import Outbound
 from pudim_collector.infra.scheduler import Job, Scheduler
 from pudim_collector.infra.sealing import Sealers
 from pudim_collector.infra.supervised import Supervisor
@@ -93,6 +98,9 @@ class Runtime:
     doors: Doors
     supervisor: Supervisor
     rate_limits: RateLimits
+    answers: Answers
+    trail: Trail
+    audit: AuditLog
     checks: Checks = field(default_factory=Checks)
 
     @property
@@ -104,21 +112,22 @@ class Runtime:
     def assemble(
         cls, settings: Settings, key: Ed25519PrivateKey, database: PsycopgEngine, clock: Clock
     ) -> Runtime:
+        trail = Trail(clock)
         store, read_pool = Store(database), ReadPool(database)
-        accounts, attempts = Accounts(clock, PERMISSIONS), Attempts(clock)
+        accounts, attempts = Accounts(clock, PERMISSIONS, emit=trail.emit), Attempts(clock)
         reader = Reader(database, clock, read_pool)
         announcements = Announcements(
             database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED]
         )
         sealers = Sealers(key_ring(settings, clock.now()), key)
         notices = HostNotices(announcements, clock)
-        servers = Servers(reader, announcements, clock, notices)
-        uptime = Uptime(servers, notices, announcements, clock, sealers.of(CHECK_SECRETS))
+        servers = Servers(reader, announcements, clock, notices, emit=trail.emit)
+        uptime = Uptime(servers, notices, announcements, clock, sealers.of(CHECK_SECRETS), emit=trail.emit)
         signer = LocalSigner(command_key(settings.data_dir), key)
-        commands = HostCommands(signer, servers, notices, announcements, clock)
+        commands = HostCommands(signer, servers, notices, announcements, clock, emit=trail.emit)
         commanding = Commanding(commands, announcements)
         writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime, commanding)
-        senders = Senders(clock)
+        senders = Senders(clock, emit=trail.emit)
         intake = Intake(
             store=store,
             shelving=Shelving(database, store),
@@ -138,14 +147,14 @@ class Runtime:
             reader,
             accounts,
             attempts,
-            Sessions(accounts, attempts, clock),
+            Sessions(accounts, attempts, clock, emit=trail.emit),
             servers,
             Metrics(reader, servers, announcements, clock),
             notices,
             commands,
             commanding,
             uptime,
-            Storage(database, store, announcements, clock, _local_disk(settings)),
+            Storage(database, store, announcements, clock, _local_disk(settings), emit=trail.emit),
             DayLedger(Presence(database), Attendance(database), servers, clock),
             CollectorRun(database, clock),
             announcements,
@@ -155,7 +164,11 @@ class Runtime:
             senders,
             Doors(intake),
             Supervisor(clock),
+            Answers(sealers.of(SEALED_ANSWERS), clock),
             RateLimits(_limit_store(settings, database), clock, settings.rate_limit_scale),
+            Answers(sealers.of(SEALED_ANSWERS), clock),
+            trail,
+            AuditLog(clock, trail.emit),
         )
 
     @asynccontextmanager
@@ -165,6 +178,7 @@ class Runtime:
         await self.read_pool.open(self.settings.replica_url)
         self.supervisor.start("memory", give_back_now_and_then)
         self.supervisor.start("announcements", self.announcements.run)
+        self.supervisor.start("audit trail", self.trail.run)
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)
             self.supervisor.start("writer", self.writer.run)
@@ -186,6 +200,7 @@ class Runtime:
         finally:
             await self.writer.settle()
             await self.supervisor.close()
+            await self.trail.settle()
             await self.read_pool.close()
             await self.rate_limits.close()
             self.accounts.close()
@@ -194,13 +209,23 @@ class Runtime:
         return [
             Job("make room for frames", timedelta(hours=1), self._make_room),
             Job("roll up", timedelta(minutes=1), self._roll_up),
+            Job("send the audit log", timedelta(seconds=5), self._delivery().run_once),
+            Job("prune the audit log", timedelta(hours=1), self._prune_audit),
             Job("give space back", timedelta(minutes=2), self.upkeep.tidy),
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
+            Job("forget answers", timedelta(hours=1), self.answers.forget),
             Job("forget failed attempts", timedelta(minutes=10), self.attempts.tidy),
+            Job("forget answers", timedelta(hours=1), self.answers.forget),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
             Job("forget rate limits", timedelta(minutes=10), PostgresStore(self.database).forget_empty),
         ]
+
+    def _delivery(self) -> Delivery:
+        return Delivery(self.clock, urlsplit(self.settings.url).hostname or "-", Outbound(self.clock))
+
+    async def _prune_audit(self) -> None:
+        await self.audit.prune()
 
     async def _roll_up(self) -> None:
         async with upkeep_turn(self.database):

@@ -11,14 +11,17 @@ from litestar.di import Provide
 from litestar.exceptions import SerializationException
 from litestar.types import ControllerRouterHandler, LifespanHook
 
+from pudim_collector.infra.api.conventions import Conventions, add_convention_headers
 from pudim_collector.infra.auth import Authenticator, Principal, SenderAuthenticator, check_declared
 from pudim_collector.infra.gate import EdgeSettings, Gate
 from pudim_collector.infra.headers import add_headers
+from pudim_collector.infra.language import SOURCE
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.infra.openapi import describe, openapi_config
 from pudim_collector.infra.pages import Pages, static_router
 from pudim_collector.infra.problems import answer
 from pudim_collector.infra.rate_limits.metering import FloodGate, Meter, RateLimits
+from pudim_collector.infra.request_limits import Shape
 
 MAX_BODY = 1 << 20
 
@@ -41,6 +44,8 @@ def build_app(
     senders: SenderAuthenticator | None = None,
     limits: RateLimits | None = None,
     pages: Pages | None = None,
+    conventions: Conventions | None = None,
+    language: str = SOURCE,
     route_handlers: Sequence[ControllerRouterHandler] = (),
     dependencies: Mapping[str, object] | None = None,
     lifespan: Sequence[Callable[[Litestar], Any]] = (),
@@ -50,24 +55,27 @@ def build_app(
     navigation = [entry for feature in features for entry in feature.navigation]
     account_tabs = [entry for feature in features for entry in feature.account_tabs]
     controllers = [controller for feature in features for controller in feature.controllers]
-    before, behind = ([FloodGate(limits)], [Meter(limits)]) if limits else ([], [])
+    conventions = conventions or Conventions.of_this_process()
+    before, behind = ([FloodGate(limits), Shape()], [Meter(limits)]) if limits else ([Shape()], [])
     app = Litestar(
         route_handlers=[*controllers, *route_handlers, static_router()],
-        middleware=[*before, Gate(authenticator, settings or EdgeSettings(), senders), *behind],
+        middleware=[*before, Gate(authenticator, settings or EdgeSettings(), senders), *behind, *conventions.middleware()],
         exception_handlers={Exception: answer},
-        before_send=[add_headers],
+        before_send=[add_headers, add_convention_headers],
         dependencies={"principal": Provide(_principal, sync_to_thread=False)}
+        | conventions.dependencies()
         | {name: _ready(value) for name, value in (dependencies or {}).items()},
         lifespan=list(lifespan),
         on_shutdown=list(on_shutdown),
         openapi_config=openapi_config(),
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY,
-        state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs)}),
+        state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs, language=language)}),
         logging_config=None,
     )
     check_declared(app, {name for feature in features for name in feature.permissions})
     describe(app)
+    app.state["cursor_key"] = conventions.cursor_key
     return app
 
 

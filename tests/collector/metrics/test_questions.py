@@ -139,12 +139,13 @@ async def test_the_top_by_latest_value(site: Site) -> None:
 async def test_pickers_name_metrics_and_labels(site: Site) -> None:
     for _ in range(2):
         await report(await site.enrol())
-    found = {one["name"]: one for one in await site.get("/api/v2/metrics")}
+    found = {one["name"]: one for one in (await site.get("/api/v2/metrics"))["items"]}
     assert found[DISK] == {"name": DISK, "unit": "1", "series": 4, "servers": 2}
-    assert await site.get(f"/api/v2/metrics/{DISK}/labels") == [
-        {"name": MOUNT, "values": ["/", "/srv"], "distinct": 2}
-    ]
-    assert await site.get("/api/v2/metrics/nothing/labels") == []
+    assert await site.get(f"/api/v2/metrics/{DISK}/labels") == {
+        "items": [{"name": MOUNT, "values": ["/", "/srv"], "distinct": 2}],
+        "next_cursor": None,
+    }
+    assert (await site.get("/api/v2/metrics/nothing/labels"))["items"] == []
 
 
 async def test_what_cannot_be_answered_is_named(site: Site) -> None:

@@ -1,5 +1,5 @@
 // <pudim-await-server>: waits until a server that was not there before is live, and links to it.
-import { getJson, type Server } from "../live/api";
+import { getAll, type Server } from "../live/api";
 
 const POLL_MS = 2_000;
 
@@ -23,7 +23,7 @@ class AwaitServer extends HTMLElement {
   }
 
   private async newcomer(): Promise<Server | undefined> {
-    const { items } = await getJson<{ items: Server[] }>("/api/v2/servers");
+    const items = await getAll<Server>("/api/v2/servers");
     this.earlier ??= new Set(items.filter((server) => server.state === "live").map((server) => server.id));
     const { earlier } = this;
     return items.find((server) => server.state === "live" && !earlier?.has(server.id));

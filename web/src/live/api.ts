@@ -37,10 +37,26 @@ export class RequestFailed extends Error {
   override readonly name = "RequestFailed";
 }
 
+interface Page<Item> {
+  items: Item[];
+  next_cursor: string | null;
+}
+
 export async function getJson<Answer>(path: string, signal?: AbortSignal): Promise<Answer> {
   const response = await fetch(path, { headers: { Accept: "application/json" }, signal: signal ?? null });
   if (!response.ok) throw new RequestFailed(await reason(response));
   return (await response.json()) as Answer;
+}
+
+/** All items of a list, page after page. */
+export async function getAll<Item>(path: string): Promise<Item[]> {
+  const items: Item[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const page: Page<Item> = await getJson(`${path}?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    items.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return items;
 }
 
 export function getSeries(question: SeriesQuestion, signal?: AbortSignal): Promise<SeriesAnswer> {

@@ -17,6 +17,8 @@ from pudim_collector.features.accounts.schemas import (
     NewApiToken,
 )
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.infra.api.entity_tags import Entity
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -37,9 +39,27 @@ class AccountRoutes(Controller):
 
     @get("/tokens", opt=requires("tokens:manage"), operation_id="list_tokens")
     async def tokens(
-        self, principal: NamedDependency[Principal], accounts: NamedDependency[Accounts]
+        self,
+        principal: NamedDependency[Principal],
+        accounts: NamedDependency[Accounts],
+        paging: NamedDependency[Paging],
     ) -> ApiTokenPage:
-        return ApiTokenPage([ApiToken.of(token) for token in await accounts.tokens(principal)])
+        """All that are not revoked, the newest first."""
+        found = await accounts.tokens(principal)
+        shown = paging.cut(found, tuple[float, UUID], lambda one: (-one.created_at.timestamp(), one.id))
+        return ApiTokenPage([ApiToken.of(token) for token in shown], paging.next_cursor)
+
+    @get("/tokens/{token_id:uuid}", opt=requires("tokens:manage"), operation_id="get_token")
+    async def token(
+        self,
+        principal: NamedDependency[Principal],
+        accounts: NamedDependency[Accounts],
+        token_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
+    ) -> ApiToken:
+        """One token that is not revoked."""
+        entity.version = await accounts.token_version(principal, token_id)
+        return ApiToken.of(await accounts.one_token(principal, token_id))
 
     @post("/tokens", opt=requires("tokens:manage"), operation_id="create_token")
     async def create(
@@ -57,5 +77,8 @@ class AccountRoutes(Controller):
         principal: NamedDependency[Principal],
         accounts: NamedDependency[Accounts],
         token_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
     ) -> None:
-        await accounts.revoke_token(principal, token_id)
+        """What uses it is refused from now on."""
+        async with entity.unchanged(lambda: accounts.token_version(principal, token_id)):
+            await accounts.revoke_token(principal, token_id)

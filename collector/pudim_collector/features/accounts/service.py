@@ -13,6 +13,7 @@ from uuid import UUID
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import events, queries, rules
 from pudim_collector.features.accounts.queries import SeenSession, TokenRecord, UserRecord
+from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
@@ -276,6 +277,18 @@ class Accounts:
 
     async def tokens(self, principal: Principal) -> Sequence[TokenRecord]:
         return await queries.list_tokens(principal.team_id)
+
+    async def one_token(self, principal: Principal, token_id: UUID) -> TokenRecord:
+        """Raises NoSuchTokenError."""
+        for token in await queries.list_tokens(principal.team_id):
+            if token.id == token_id:
+                return token
+        raise NoSuchTokenError
+
+    async def token_version(self, principal: Principal, token_id: UUID) -> str:
+        """Of what can be changed of a token. Raises NoSuchTokenError."""
+        token = await self.one_token(principal, token_id)
+        return version_of(token.id, token.name, token.role, token.expires_at)
 
     async def create_token(self, principal: Principal, name: str, expires_at: datetime | None) -> NewToken:
         """Raises NameRefusedError, TokenExpiryError."""

@@ -78,8 +78,16 @@ async def insert(command: CommandRecord) -> None:
     )
 
 
-async def newest(server_id: UUID, most: int, command_id: UUID | None = None) -> list[CommandRecord]:
-    return [_record(row) for row in await _run("newest", server_id, command_id, most)]
+async def newest(
+    server_id: UUID,
+    most: int,
+    command_id: UUID | None = None,
+    *,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[CommandRecord]:
+    """Those that were asked for before the place `before`."""
+    rows = await _run("newest", server_id, command_id, most, *(before or (None, None)))
+    return [_record(row) for row in rows]
 
 
 async def count_waiting(server_id: UUID, now: datetime) -> int:

@@ -10,6 +10,8 @@ from litestar.params import FromPath, JSONBody
 
 from pudim_collector.features.commands.schemas import HostCommand, HostCommandPage, NewCommand
 from pudim_collector.features.commands.service import HostCommands
+from pudim_collector.infra.api.entity_tags import Entity, version_of
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -19,10 +21,14 @@ class CommandsApi(Controller):
 
     @get(opt=requires("commands:read"), operation_id="list_commands")
     async def commands(
-        self, server_id: FromPath[UUID], commands: NamedDependency[HostCommands]
+        self,
+        server_id: FromPath[UUID],
+        commands: NamedDependency[HostCommands],
+        paging: NamedDependency[Paging],
     ) -> HostCommandPage:
         """What was asked of a server lately, the newest first."""
-        return HostCommandPage([HostCommand.of(one) for one in await commands.of(server_id)])
+        found = [HostCommand.of(one) for one in await commands.page(server_id, paging)]
+        return HostCommandPage(found, paging.next_cursor)
 
     @post(opt=requires("commands:run"), operation_id="run_command")
     async def run(
@@ -41,6 +47,9 @@ class CommandsApi(Controller):
         server_id: FromPath[UUID],
         command_id: FromPath[UUID],
         commands: NamedDependency[HostCommands],
+        entity: NamedDependency[Entity],
     ) -> HostCommand:
         """One command, and what has become of it."""
-        return HostCommand.of(await commands.one(server_id, command_id))
+        found = HostCommand.of(await commands.one(server_id, command_id))
+        entity.version = version_of(found)
+        return found

@@ -35,6 +35,7 @@ from pudim_collector.features.commands.rules import (
 from pudim_collector.features.notices.service import HostNotice, HostNotices
 from pudim_collector.features.servers.service import Servers, ServerView
 from pudim_collector.infra.announcements import Announcements
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
 from pudim_collector.infra.telemetry import counter
@@ -137,6 +138,12 @@ class HostCommands:
         """The newest first. Raises NoSuchServer."""
         await self._servers.existing([server_id])
         return [self._view(one) for one in await queries.newest(server_id, most)]
+
+    async def page(self, server_id: UUID, paging: Paging) -> list[CommandView]:
+        """One page, the newest first. Raises NoSuchServer."""
+        await self._servers.existing([server_id])
+        found = await queries.newest(server_id, paging.limit + 1, before=paging.after(tuple[datetime, UUID]))
+        return [self._view(one) for one in paging.page(found, lambda one: (one.asked_at, one.id))]
 
     async def one(self, server_id: UUID, command_id: UUID) -> CommandView:
         """Raises NoSuchCommand."""

@@ -16,12 +16,15 @@ from pudim_collector.features.metrics.schemas import (
     Charts,
     Column,
     Label,
+    LabelPage,
     LatestSample,
     Metric,
+    MetricPage,
     SeriesRange,
     TopSample,
 )
 from pudim_collector.features.metrics.service import Metrics
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.disconnect import while_connected
 from pudim_collector.infra.rate_limits.metering import limited
@@ -218,15 +221,20 @@ class MetricsApi(Controller):
         return [TopSample.of(one) for one in await while_connected(request, found)]
 
     @get("/metrics", opt=requires("servers:read"), operation_id="list_metrics")
-    async def names(self, metrics: NamedDependency[Metrics]) -> list[Metric]:
-        """All metrics that were ever stored, by name."""
-        return [Metric.of(one) for one in await metrics.names()]
+    async def names(self, metrics: NamedDependency[Metrics], paging: NamedDependency[Paging]) -> MetricPage:
+        """The metrics that were ever stored, by name."""
+        found = [Metric.of(one) for one in await metrics.names()]
+        shown = paging.cut(found, tuple[str, str], lambda one: (one.name, one.unit))
+        return MetricPage(shown, paging.next_cursor)
 
     @get("/metrics/{name:str}/labels", opt=requires("servers:read"), operation_id="list_labels")
-    async def labels(self, name: FromPath[str], metrics: NamedDependency[Metrics]) -> list[Label]:
+    async def labels(
+        self, name: FromPath[str], metrics: NamedDependency[Metrics], paging: NamedDependency[Paging]
+    ) -> LabelPage:
         """The labels of a metric's series, each with at most a thousand of its values."""
         found = await metrics.labels(name)
-        return [Label.of(one, found[one], _MOST_VALUES) for one in sorted(found)]
+        shown = paging.cut(found, tuple[str], lambda one: (one,))
+        return LabelPage([Label.of(one, found[one], _MOST_VALUES) for one in shown], paging.next_cursor)
 
 
 def _rank(top: int | None, bottom: int | None, by: RankBy) -> Rank | None:

@@ -161,6 +161,11 @@ class Metric(Struct):
         return cls(named.metric, named.unit, named.series, named.servers)
 
 
+class MetricPage(Struct):
+    items: list[Metric]
+    next_cursor: str | None
+
+
 class Label(Struct):
     """A label of a metric's series with its values in order, at most `most` of `distinct`."""
 
@@ -171,3 +176,8 @@ class Label(Struct):
     @classmethod
     def of(cls, name: str, values: set[str], most: int) -> Label:
         return cls(name, sorted(values)[:most], len(values))
+
+
+class LabelPage(Struct):
+    items: list[Label]
+    next_cursor: str | None

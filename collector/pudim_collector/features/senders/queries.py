@@ -68,6 +68,17 @@ async def list_senders(team_id: UUID) -> Sequence[SenderRecord]:
     return [_sender(row) for row in rows]
 
 
+async def get_sender(team_id: UUID, sender_id: UUID, *, lock: bool) -> SenderRecord | None:
+    """None for a revoked one, too."""
+    found = (
+        Sender.select()
+        .where(Sender.id == sender_id, Sender.team == team_id, Sender.revoked_at.is_null())
+        .first()
+    )
+    row = await (found.lock_rows("UPDATE") if lock else found)
+    return _sender(row) if row else None
+
+
 async def set_caps(team_id: UUID, sender_id: UUID, most_series: int, most_servers: int) -> bool:
     changed = (
         await Sender.update({Sender.most_series: most_series, Sender.most_servers: most_servers})

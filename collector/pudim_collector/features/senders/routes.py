@@ -19,6 +19,8 @@ from pudim_collector.features.senders.schemas import (
     Snippets,
 )
 from pudim_collector.features.senders.service import Senders
+from pudim_collector.infra.api.entity_tags import Entity
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -28,11 +30,28 @@ class SendersApi(Controller):
 
     @get(opt=requires("senders:read"), operation_id="list_senders")
     async def senders(
-        self, principal: NamedDependency[Principal], senders: NamedDependency[Senders]
+        self,
+        principal: NamedDependency[Principal],
+        senders: NamedDependency[Senders],
+        paging: NamedDependency[Paging],
     ) -> SenderPage:
         """All senders, by name, with what each sends now and what was refused of it."""
         now = senders.clock.now()
-        return SenderPage([Sender.of(one, now) for one in await senders.all(principal)])
+        found = await senders.all(principal)
+        shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
+        return SenderPage([Sender.of(one, now) for one in shown], paging.next_cursor)
+
+    @get("/{sender_id:uuid}", opt=requires("senders:read"), operation_id="get_sender")
+    async def sender(
+        self,
+        principal: NamedDependency[Principal],
+        senders: NamedDependency[Senders],
+        sender_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
+    ) -> Sender:
+        """One sender, with what it sends now."""
+        entity.version = await senders.version(principal, sender_id)
+        return Sender.of(await senders.one(principal, sender_id), senders.clock.now())
 
     @post(opt=requires("senders:write"), operation_id="create_sender")
     async def create(
@@ -55,10 +74,12 @@ class SendersApi(Controller):
         principal: NamedDependency[Principal],
         senders: NamedDependency[Senders],
         sender_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
         data: JSONBody[SenderCaps],
     ) -> None:
         """Let it bring more, or less."""
-        await senders.set_caps(principal, sender_id, Caps(data.most_series, data.most_servers))
+        async with entity.unchanged(lambda: senders.version(principal, sender_id, lock=True)):
+            await senders.set_caps(principal, sender_id, Caps(data.most_series, data.most_servers))
 
     @delete("/{sender_id:uuid}", opt=requires("senders:write"), operation_id="revoke_sender")
     async def revoke(
@@ -66,6 +87,8 @@ class SendersApi(Controller):
         principal: NamedDependency[Principal],
         senders: NamedDependency[Senders],
         sender_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
     ) -> None:
         """Take nothing more from it. What it sent stays."""
-        await senders.revoke(principal, sender_id)
+        async with entity.unchanged(lambda: senders.version(principal, sender_id, lock=True)):
+            await senders.revoke(principal, sender_id)

@@ -14,6 +14,7 @@ from pudim_collector.features.attempts.service import SlowDownError
 from pudim_collector.features.senders import events, queries, rules
 from pudim_collector.features.senders.queries import SenderRecord
 from pudim_collector.features.senders.rules import Caps
+from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal, PrincipalKind, Sender
 from pudim_collector.infra.database import database
 from pudim_collector.infra.telemetry import counter
@@ -75,6 +76,18 @@ class Senders:
     async def all(self, principal: Principal) -> Sequence[SenderRecord]:
         """The team's, by name, without revoked ones."""
         return await queries.list_senders(principal.team_id)
+
+    async def one(self, principal: Principal, sender_id: UUID, *, lock: bool = False) -> SenderRecord:
+        """With `lock` nobody else changes it until the transaction ends. Raises NoSuchSender."""
+        record = await queries.get_sender(principal.team_id, sender_id, lock=lock)
+        if record is None:
+            raise NoSuchSender
+        return record
+
+    async def version(self, principal: Principal, sender_id: UUID, *, lock: bool = False) -> str:
+        """Of what can be changed of a sender. Raises NoSuchSender."""
+        found = await self.one(principal, sender_id, lock=lock)
+        return version_of(found.id, found.name, found.most_series, found.most_servers)
 
     async def create(self, principal: Principal, name: str, caps: Caps) -> NewSender:
         """Raises a SenderError."""

@@ -9,10 +9,16 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import dict_row
 
 from pudim_collector.features.servers.rules import Named, ServerKind
 from pudim_collector.features.servers.tables import EnrolmentToken, Server
+from pudim_collector.infra.api.selectors import Selector
 from pudim_collector.infra.database import database
+
+_AFTER = (
+    "SELECT * FROM servers WHERE tags @> $1::text[] AND ($2::text IS NULL OR (name, id) > ($2, $3::uuid))"
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,21 @@ async def all_servers() -> list[ServerRecord]:
     return [_server(row) for row in await Server.select().order_by(Server.name, Server.id)]
 
 
-async def find_server(server_id: UUID) -> ServerRecord | None:
-    row = await Server.select().where(Server.id == server_id).first()
+async def servers_after(
+    place: tuple[str, UUID] | None, tags: Sequence[str], selector: Selector, most: int
+) -> list[ServerRecord]:
+    """By name, those that come after `place`."""
+    condition, asked = selector.condition("tags", 5)
+    query: Any = f"{_AFTER} AND {condition} ORDER BY name, id LIMIT $4"  # its values are parameters
+    parameters = [list(tags), *(place or (None, None)), most, *asked]
+    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, parameters)
+        return [_server(row) for row in await cursor.fetchall()]
+
+
+async def find_server(server_id: UUID, *, lock: bool = False) -> ServerRecord | None:
+    found = Server.select().where(Server.id == server_id).first()
+    row = await (found.lock_rows("UPDATE") if lock else found)
     return None if row is None else _server(row)
 
 

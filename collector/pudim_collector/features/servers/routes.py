@@ -22,6 +22,9 @@ from pudim_collector.features.servers.schemas import (
     Tags,
 )
 from pudim_collector.features.servers.service import Invitations, Servers
+from pudim_collector.infra.api.entity_tags import Entity
+from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.selectors import LabelSelector, parse_selector
 from pudim_collector.infra.auth import public, requires
 
 
@@ -30,26 +33,46 @@ class ServersApi(Controller):
     tags = ("Servers",)
 
     @get(opt=requires("servers:read"), operation_id="list_servers")
-    async def servers(self, servers: NamedDependency[Servers], tag: Tags = None) -> ServerPage:
-        """All servers, by name."""
-        return ServerPage([Server.of(view) for view in await servers.all(tag or ())], None)
+    async def servers(
+        self,
+        servers: NamedDependency[Servers],
+        paging: NamedDependency[Paging],
+        tag: Tags = None,
+        label_selector: LabelSelector = None,
+    ) -> ServerPage:
+        """Servers, by name."""
+        found = await servers.page(paging, tag or (), parse_selector(label_selector))
+        return ServerPage([Server.of(view) for view in found], paging.next_cursor)
 
     @get("/{server_id:uuid}", opt=requires("servers:read"), operation_id="get_server")
-    async def server(self, server_id: FromPath[UUID], servers: NamedDependency[Servers]) -> Server:
+    async def server(
+        self, server_id: FromPath[UUID], servers: NamedDependency[Servers], entity: NamedDependency[Entity]
+    ) -> Server:
+        """One server, with what is known of it now."""
+        entity.version = await servers.version(server_id)
         return Server.of(await servers.one(server_id))
 
     @patch("/{server_id:uuid}", opt=requires("servers:change"), operation_id="change_server")
     async def change(
-        self, server_id: FromPath[UUID], data: JSONBody[ServerChanges], servers: NamedDependency[Servers]
+        self,
+        server_id: FromPath[UUID],
+        data: JSONBody[ServerChanges],
+        servers: NamedDependency[Servers],
+        entity: NamedDependency[Entity],
     ) -> Server:
         """Rename or tag a server."""
-        await servers.change(server_id, data.name, data.tags)
+        async with entity.unchanged(lambda: servers.version(server_id, lock=True)):
+            await servers.change(server_id, data.name, data.tags)
+        entity.version = await servers.version(server_id)
         return Server.of(await servers.one(server_id))
 
     @delete("/{server_id:uuid}", opt=requires("servers:revoke"), operation_id="revoke_server")
-    async def revoke(self, server_id: FromPath[UUID], servers: NamedDependency[Servers]) -> None:
+    async def revoke(
+        self, server_id: FromPath[UUID], servers: NamedDependency[Servers], entity: NamedDependency[Entity]
+    ) -> None:
         """Take nothing more from this server's agent. Its history stays."""
-        await servers.revoke(server_id)
+        async with entity.unchanged(lambda: servers.version(server_id, lock=True)):
+            await servers.revoke(server_id)
 
 
 class EnrolmentTokens(Controller):

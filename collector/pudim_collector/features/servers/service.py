@@ -36,6 +36,9 @@ from pudim_collector.features.servers.rules import (
     state,
 )
 from pudim_collector.infra.announcements import Announcements
+from pudim_collector.infra.api.entity_tags import version_of
+from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.selectors import Selector
 from pudim_collector.infra.database import database
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
@@ -192,6 +195,22 @@ class Servers:
         """Those that have all of `tags`, by name."""
         records = await queries.all_servers()
         return await self._views([one for one in records if set(tags) <= set(one.tags)])
+
+    async def page(self, paging: Paging, tags: Sequence[str], selector: Selector) -> list[ServerView]:
+        """One page of those that have all of `tags` and that `selector` selects, by name."""
+        after = paging.after(tuple[str, UUID])
+        found = await queries.servers_after(after, tags, selector, paging.limit + 1)
+        return await self._views(paging.page(found, lambda one: (one.name, one.id)))
+
+    async def version(self, server_id: UUID, *, lock: bool = False) -> str:
+        """Of what can be changed of a server; with `lock` nobody else does until the transaction ends.
+
+        Raises NoSuchServer.
+        """
+        record = await queries.find_server(server_id, lock=lock)
+        if record is None:
+            raise NoSuchServer
+        return version_of(record.id, record.name, record.tags, record.revoked_at)
 
     async def one(self, server_id: UUID) -> ServerView:
         """Raises NoSuchServer."""

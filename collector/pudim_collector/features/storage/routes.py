@@ -8,6 +8,7 @@ from litestar.params import JSONBody
 
 from pudim_collector.features.storage.schemas import StorageLimits, StorageLoss, StorageStatus
 from pudim_collector.features.storage.service import Storage
+from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -16,8 +17,11 @@ class StorageApi(Controller):
     tags = ("Storage",)
 
     @get(opt=requires("storage:read"), operation_id="get_storage")
-    async def status(self, storage: NamedDependency[Storage]) -> StorageStatus:
+    async def status(
+        self, storage: NamedDependency[Storage], entity: NamedDependency[Entity]
+    ) -> StorageStatus:
         """What the store holds, how it grows, and where that ends."""
+        entity.version = await storage.version()
         return StorageStatus.of(await storage.view())
 
     @post("/preview", opt=requires("storage:write"), operation_id="preview_storage_limits", status_code=200)
@@ -32,8 +36,11 @@ class StorageApi(Controller):
         self,
         storage: NamedDependency[Storage],
         principal: NamedDependency[Principal],
+        entity: NamedDependency[Entity],
         data: JSONBody[StorageLimits],
     ) -> StorageLimits:
         """Keep to these limits. What is beyond them is dropped within minutes, for good."""
-        await storage.change(data.plain(), f"{principal.kind} {principal.name}")
+        async with entity.unchanged(lambda: storage.version(lock=True)):
+            await storage.change(data.plain(), f"{principal.kind} {principal.name}")
+        entity.version = await storage.version()
         return data

@@ -16,6 +16,7 @@ from pudim_collector.features.accounts.service import log_event
 from pudim_collector.features.storage import events, queries, rules
 from pudim_collector.features.storage.rules import Forecast, Grown, Limit, Stretch
 from pudim_collector.infra.announcements import Announcements
+from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.database import Connection, PsycopgEngine
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series import retention, sizes
@@ -122,6 +123,13 @@ class Storage:
         async with self._database.connection() as connection:
             kept = await retention.read_kept(connection)
         return {tier: Limit(*limit) for tier, limit in kept.limits.items()}
+
+    async def version(self, *, lock: bool = False) -> str:
+        """Of the limits; with `lock` nobody else changes them until the transaction ends."""
+        async with self._database.connection() as connection:
+            if lock:
+                await connection.execute("SELECT 1 FROM retention FOR UPDATE")
+        return version_of(sorted((tier, one.days, one.bytes) for tier, one in (await self.limits()).items()))
 
     async def preview(self, limits: Mapping[str, Limit]) -> list[Loss]:
         """What these limits would drop now; nothing is changed. Raises BadLimit."""

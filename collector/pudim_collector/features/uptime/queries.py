@@ -72,6 +72,11 @@ async def advance(server_id: UUID) -> int:
     return int((await _rows(query, server_id))[0][0])
 
 
+async def lock_list(server_id: UUID) -> None:
+    """Until the transaction ends, nobody else changes this list."""
+    await _rows("SELECT revision FROM check_lists WHERE server_id = $1 FOR UPDATE", server_id)
+
+
 async def revision(server_id: UUID) -> int | None:
     """None when this server never had a check."""
     rows = await _rows("SELECT revision FROM check_lists WHERE server_id = $1", server_id)

@@ -18,6 +18,8 @@ from pudim_collector.features.uptime.schemas import (
     all_kinds,
 )
 from pudim_collector.features.uptime.service import Uptime
+from pudim_collector.infra.api.entity_tags import Entity
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -26,9 +28,13 @@ class ChecksApi(Controller):
     tags = ("Checks",)
 
     @get(opt=requires("checks:read"), operation_id="list_checks")
-    async def checks(self, server_id: FromPath[UUID], uptime: NamedDependency[Uptime]) -> CheckPage:
+    async def checks(
+        self, server_id: FromPath[UUID], uptime: NamedDependency[Uptime], paging: NamedDependency[Paging]
+    ) -> CheckPage:
         """What a server's agent checks, by name, with the newest results."""
-        return CheckPage([Check.of(view) for view in await uptime.all(server_id)])
+        found = [Check.of(view) for view in await uptime.all(server_id)]
+        shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
+        return CheckPage(shown, paging.next_cursor)
 
     @post(opt=requires("checks:write"), operation_id="create_check")
     async def create(
@@ -36,30 +42,40 @@ class ChecksApi(Controller):
         principal: NamedDependency[Principal],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
         data: JSONBody[NewCheck],
     ) -> Check:
         """Have a server's agent check something; it begins within seconds if it is connected."""
         check_id = await uptime.create(principal, server_id, data.draft())
+        entity.version = await uptime.version(server_id, check_id)
         return Check.of(await uptime.one(server_id, check_id))
 
     @get("/{check_id:uuid}", opt=requires("checks:read"), operation_id="get_check")
     async def check(
-        self, server_id: FromPath[UUID], check_id: FromPath[UUID], uptime: NamedDependency[Uptime]
+        self,
+        server_id: FromPath[UUID],
+        check_id: FromPath[UUID],
+        uptime: NamedDependency[Uptime],
+        entity: NamedDependency[Entity],
     ) -> Check:
         """One check and its newest result."""
+        entity.version = await uptime.version(server_id, check_id)
         return Check.of(await uptime.one(server_id, check_id))
 
     @patch("/{check_id:uuid}", opt=requires("checks:write"), operation_id="change_check")
-    async def change(
+    async def change(  # noqa: PLR0917 - each by its name
         self,
         principal: NamedDependency[Principal],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
         data: JSONBody[CheckChanges],
     ) -> Check:
         """Change, pause or resume a check."""
-        await uptime.change(principal, server_id, check_id, **structs.asdict(data))
+        async with entity.unchanged(lambda: uptime.version(server_id, check_id, lock=True)):
+            await uptime.change(principal, server_id, check_id, **structs.asdict(data))
+        entity.version = await uptime.version(server_id, check_id)
         return Check.of(await uptime.one(server_id, check_id))
 
     @delete("/{check_id:uuid}", opt=requires("checks:write"), operation_id="remove_check")
@@ -69,9 +85,11 @@ class ChecksApi(Controller):
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
+        entity: NamedDependency[Entity],
     ) -> None:
         """Check this no more. What was found stays among the server's metrics."""
-        await uptime.remove(principal, server_id, check_id)
+        async with entity.unchanged(lambda: uptime.version(server_id, check_id, lock=True)):
+            await uptime.remove(principal, server_id, check_id)
 
 
 class CheckKindsApi(Controller):
@@ -79,6 +97,7 @@ class CheckKindsApi(Controller):
     tags = ("Checks",)
 
     @get(opt=requires("checks:read"), operation_id="list_check_kinds")
-    async def kinds(self) -> CheckKindPage:
+    async def kinds(self, paging: NamedDependency[Paging]) -> CheckKindPage:
         """What can be checked, and what can be set for it."""
-        return all_kinds()
+        shown = paging.cut(all_kinds(), tuple[str], lambda one: (one.kind,))
+        return CheckKindPage(shown, paging.next_cursor)

@@ -120,8 +120,8 @@ class CheckKindPage(Struct):
     next_cursor: str | None = None
 
 
-def all_kinds() -> CheckKindPage:
-    return CheckKindPage([_kind(kind) for kind in sorted(checks)])
+def all_kinds() -> list[CheckKind]:
+    return [_kind(kind) for kind in sorted(checks)]
 
 
 def _kind(kind: str) -> CheckKind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from pudim_collector.features.uptime import events, queries, rules
 from pudim_collector.features.uptime.queries import CheckRecord
 from pudim_collector.features.uptime.rules import CheckState, Draft, Result
 from pudim_collector.infra.announcements import Announcements
+from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
 from pudim_collector.infra.problems import BadFieldsError
@@ -104,6 +105,12 @@ class Uptime:
         """Raises NoSuchServer or NoSuchCheck."""
         server = await self._servers.one(server_id)
         return (await self._views(server, [await self._found(server_id, check_id)]))[0]
+
+    async def version(self, server_id: UUID, check_id: UUID, *, lock: bool = False) -> str:
+        """Of a check's definition; with `lock` nobody else changes it until the transaction ends. Raises NoSuchCheck."""
+        if lock:
+            await queries.lock_list(server_id)
+        return version_of(*astuple(await self._found(server_id, check_id)))
 
     async def create(self, principal: Principal, server_id: UUID, draft: Draft) -> UUID:
         """Raises NoSuchServer, NoAgentHere, BadCheckError or TooManyChecks."""
