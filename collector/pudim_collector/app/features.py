@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.attempts import FEATURE as ATTEMPTS
+from pudim_collector.features.audit import FEATURE as AUDIT
 from pudim_collector.features.commands import FEATURE as COMMANDS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.conventions import FEATURE as CONVENTIONS
@@ -33,6 +34,7 @@ FEATURES: list[Feature] = [
     SENDERS,
     INSTALLING,
     UPTIME,
+    AUDIT,
     CONVENTIONS,
 ]
 SEALED = [column for feature in FEATURES for column in feature.sealed]

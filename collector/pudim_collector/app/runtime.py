@@ -164,7 +164,6 @@ class Runtime:
             senders,
             Doors(intake),
             Supervisor(clock),
-            Answers(sealers.of(SEALED_ANSWERS), clock),
             RateLimits(_limit_store(settings, database), clock, settings.rate_limit_scale),
             Answers(sealers.of(SEALED_ANSWERS), clock),
             trail,
@@ -216,7 +215,6 @@ class Runtime:
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
             Job("forget answers", timedelta(hours=1), self.answers.forget),
             Job("forget failed attempts", timedelta(minutes=10), self.attempts.tidy),
-            Job("forget answers", timedelta(hours=1), self.answers.forget),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
             Job("forget rate limits", timedelta(minutes=10), PostgresStore(self.database).forget_empty),
         ]

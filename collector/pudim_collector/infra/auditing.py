@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -96,3 +96,11 @@ def _register(action: Action) -> None:
     if action.name in _actions:
         raise ValueError(f"the action {action.name} is declared twice")
     _actions[action.name] = action
+
+
+def undeclared(event: object) -> Action:
+    """What stands in for a declaration, so that an event which was forgotten is written all the same."""
+    words = re.findall(r"[A-Z][a-z0-9]*", type(event).__name__) or ["Event"]
+    known = tuple(one.name for one in fields(event)) if is_dataclass(event) else ()
+    feature = type(event).__module__.split(".")[-2]
+    return Action(f"{feature}.{'_'.join(words).lower()}", " ".join(words).lower(), fields=known)

@@ -117,6 +117,7 @@ class Gate(ASGIMiddleware):
         principal = await self._by_bearer(connection)
         if principal is None:
             principal = await self._by_trusted_cookie(connection)
+        connection.scope["user"] = principal  # also of who is refused: the audit log tells of him
         if not principal.may(access.permission):
             raise PermissionMissingError(access.permission)
         return principal

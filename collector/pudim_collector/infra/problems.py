@@ -71,6 +71,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if isinstance(error, SudoNeededError) and wants_page(request):
         return _to_proof(request)
     problem = problem_of(error)
+    request.scope["state"]["problem"] = (problem.code, problem.detail)  # for the audit log
     if problem.status >= _SERVER_ERROR:
         problem.request_id = str(new_id())
         # The route, not its path: that may hold a secret, as a setup link's does.

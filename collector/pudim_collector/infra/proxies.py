@@ -20,6 +20,7 @@ from pudim.vocabulary.errors import PudimError
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 UNIX = "unix"
+_PROXIED = "came_from_proxy"
 MOST_HOPS = 32
 """Proxies in a row that are looked at; who stands before more of them is unknown."""
 MOST_CHARACTERS = 4096
@@ -217,12 +218,18 @@ class BehindProxies:
         read = x_forwarded if self.proxies.headers is ProxyHeaders.X_FORWARDED else forwarded
         said = read(scope["headers"])
         changed = {**scope, "client": client_of(peer, said, self.proxies)}
+        changed["state"] = {**scope.get("state", {}), _PROXIED: True}
         if said.scheme:
             changed["scheme"] = _SECURE[said.scheme] if scope["type"] == "websocket" else said.scheme
         if said.host:
             others = [(name, value) for name, value in scope["headers"] if name != b"host"]
             changed["headers"] = [(b"host", said.host.encode()), *others]
         return changed
+
+
+def came_from_proxy(scope: Scope) -> bool:
+    """Whether a proxy that we trust handed this request on."""
+    return bool(scope.get("state", {}).get(_PROXIED))
 
 
 def _plain(peer: Node | None) -> Node | None:

@@ -1,0 +1,19 @@
+"""Who did what, when, from where and with which result: an append-only log whose entries are chained by hashes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.manifest import Feature
+
+FEATURE = Feature(
+    name="audit",
+    permissions={
+        "audit:read": "See the audit log of the team",
+        "audit:export": "Export the audit log",
+        "audit:manage": "Set how long the audit log is kept",
+        "installation:audit": "See the audit log of the installation, and choose where entries are sent",
+    },
+    migrations=MigrationApp("audit", Path(__file__).parent / "piccolo_migrations"),
+)

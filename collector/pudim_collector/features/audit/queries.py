@@ -1,0 +1,358 @@
+"""All reads and writes of the audit log; who may ask was decided before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import dict_row
+
+from pudim_collector.features.audit.rules import (
+    DEFAULT_DAYS,
+    Entry,
+    Head,
+    Linked,
+    Search,
+    is_id,
+    query_of,
+    words_of,
+)
+from pudim_collector.infra.database import Connection, database
+
+_SQL = Path(__file__).parent / "sql"
+_APPEND = (_SQL / "append.sql").read_text()
+_MOVE_ANCHOR = (_SQL / "move_anchor.sql").read_text()
+_COLUMNS = (
+    "sequence, team_id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, target_name,"
+    " address, user_agent, credential, request_id, result, before, after, previous, hash"
+)
+_NAMES = {
+    "user": "SELECT name, NULL::text FROM users WHERE id = $1",
+    "server": "SELECT name, to_jsonb(servers)->>'team_id' FROM servers WHERE id = $1",
+    "token": "SELECT name, NULL::text FROM api_tokens WHERE id = $1",
+    "sender": "SELECT name, NULL::text FROM senders WHERE id = $1",
+    "check": "SELECT name, NULL::text FROM checks WHERE id = $1",
+}
+_WORDS = "words @@ to_tsquery('simple', {0})"
+_READ_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where entries are sent to, and how far it is."""
+
+    id: UUID
+    chain: UUID
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+    sequence: int
+    created_at: datetime
+    sent_at: datetime | None
+    failing_since: datetime | None
+    failures: int
+    next_try_at: datetime | None
+    last_error: str | None
+
+
+# Writing
+
+
+async def append(connection: Connection, entry: Entry, digest: bytes, genesis: bytes) -> int:
+    """The entry's number in its chain."""
+    cursor = await connection.execute(
+        _APPEND,
+        [
+            entry.chain,
+            genesis,
+            digest,
+            entry.team_id,
+            entry.at,
+            entry.actor_kind,
+            entry.actor_id,
+            entry.actor_name,
+            entry.action,
+            entry.target_kind,
+            entry.target_id,
+            entry.target_name,
+            entry.address,
+            entry.user_agent,
+            entry.credential,
+            entry.request_id,
+            str(entry.result),
+            _json(entry.before),
+            _json(entry.after),
+        ],
+    )
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - it was inserted
+    return int(row[0])
+
+
+async def name_of(connection: Connection, kind: str, found: UUID) -> tuple[str | None, UUID | None]:
+    """What something is called now, and its team where that is known by it; None for what is not there."""
+    statement = _NAMES.get(kind)
+    if statement is None:
+        return None, None
+    row = await (await connection.execute(statement, [found])).fetchone()
+    return (row[0], UUID(row[1]) if row[1] else None) if row else (None, None)
+
+
+async def the_only_team(connection: Connection) -> UUID | None:
+    """None where there are several, or none yet."""
+    rows = await (await connection.execute("SELECT id FROM teams LIMIT 2")).fetchall()
+    return rows[0][0] if len(rows) == 1 else None
+
+
+async def team_of_session(connection: Connection, session_id: UUID) -> UUID | None:
+    """The team that a session is in; None for one that is in none, or is not there."""
+    cursor = await connection.execute(
+        "SELECT coalesce(to_jsonb(s)->>'team_id', to_jsonb(u)->>'team')"
+        " FROM sessions AS s JOIN users AS u ON u.id = s.user_id WHERE s.id = $1",
+        [session_id],
+    )
+    row = await cursor.fetchone()
+    return UUID(row[0]) if row and row[0] else None
+
+
+async def is_new_network(token_id: UUID, network: str, now: datetime) -> bool:
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "INSERT INTO audit_networks (token_id, network, since) VALUES ($1, $2, $3)"
+            " ON CONFLICT DO NOTHING RETURNING token_id",
+            [token_id, network, now],
+        )
+        return await cursor.fetchone() is not None
+
+
+# Reading
+
+
+async def page(chain: UUID, search: Search, before: int | None, most: int) -> list[Linked]:
+    """The newest first, those before the entry `before` if it is given."""
+    where, arguments = _where(chain, search)
+    if before is not None:
+        arguments.append(before)
+        where += f" AND sequence < ${len(arguments)}"
+    arguments.append(most)
+    statement = (
+        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where} ORDER BY sequence DESC LIMIT ${len(arguments)}"  # noqa: S608 - of our own pieces
+    )
+    return await _read(statement, arguments)
+
+
+async def after(chain: UUID, sequence: int, most: int, search: Search | None = None) -> list[Linked]:
+    """The oldest first, from the one after `sequence`."""
+    where, arguments = _where(chain, search or Search())
+    arguments += [sequence, most]
+    number = len(arguments)
+    statement = (
+        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where} AND sequence > ${number - 1}"  # noqa: S608 - as above
+        f" ORDER BY sequence LIMIT ${number}"
+    )
+    return await _read(statement, arguments)
+
+
+async def all_after(chain: UUID, sequence: int, search: Search | None = None) -> AsyncIterator[Linked]:
+    """Each in order; read in pieces, so that no snapshot is held while somebody reads slowly."""
+    while found := await after(chain, sequence, _READ_AT_ONCE, search):
+        for one in found:
+            yield one
+        sequence = found[-1].sequence
+
+
+async def counts(chain: UUID, search: Search, step: timedelta) -> dict[datetime, int]:
+    """How many entries there are in each step of time, by when it begins."""
+    where, arguments = _where(chain, search)
+    arguments.append(step.total_seconds())
+    at = f"floor(extract(epoch FROM at)::float8 / ${len(arguments)}::float8) * ${len(arguments)}::float8"
+    statement = f"SELECT {at}, count(*) FROM audit_entries WHERE {where} GROUP BY 1"  # noqa: S608 - as above
+    async with database.connection() as connection:
+        cursor = await connection.execute(statement, arguments)
+        return {datetime.fromtimestamp(row[0], UTC): row[1] for row in await cursor.fetchall()}
+
+
+async def bounds(chain: UUID) -> tuple[datetime, datetime] | None:
+    """The times of the oldest and the newest entry."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT (SELECT at FROM audit_entries WHERE chain = $1 ORDER BY at LIMIT 1),"
+            " (SELECT at FROM audit_entries WHERE chain = $1 ORDER BY at DESC LIMIT 1)",
+            [chain],
+        )
+        row = await cursor.fetchone()
+    return None if row is None or row[0] is None else (row[0], row[1])
+
+
+async def chains() -> list[UUID]:
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT chain FROM audit_chains ORDER BY chain")
+        return [row[0] for row in await cursor.fetchall()]
+
+
+async def head(chain: UUID) -> Head | None:
+    return await _head("SELECT sequence, hash FROM audit_chains WHERE chain = $1", chain)
+
+
+async def anchor(chain: UUID) -> Head | None:
+    return await _head("SELECT sequence, hash FROM audit_anchors WHERE chain = $1", chain)
+
+
+async def size() -> int:
+    """Bytes of the log on disk, with its indexes."""
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT pg_total_relation_size('audit_entries')")
+        row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+# Retention
+
+
+async def days(chain: UUID) -> int:
+    async with database.connection() as connection:
+        cursor = await connection.execute("SELECT days FROM audit_settings WHERE chain = $1", [chain])
+        row = await cursor.fetchone()
+    return int(row[0]) if row else DEFAULT_DAYS
+
+
+async def set_days(chain: UUID, wanted: int) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO audit_settings (chain, days) VALUES ($1, $2)"
+            " ON CONFLICT (chain) DO UPDATE SET days = excluded.days",
+            [chain, wanted],
+        )
+
+
+async def move_anchor(connection: Connection, chain: UUID, keep: int, now: datetime) -> Head | None:
+    """Onto the newest entry that is older; None where nothing moved."""
+    row = await (await connection.execute(_MOVE_ANCHOR, [chain, keep, now])).fetchone()
+    return Head(row[0], bytes(row[1])) if row else None
+
+
+async def remove_anchored(chain: UUID, most: int) -> int:
+    """How many of those that the anchor stands for were removed, the oldest first."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "DELETE FROM audit_entries WHERE chain = $1 AND sequence <= ("
+            " SELECT least(a.sequence, (SELECT min(e.sequence) FROM audit_entries AS e WHERE e.chain = $1) + $2 - 1)"
+            " FROM audit_anchors AS a WHERE a.chain = $1)",
+            [chain, most],
+        )
+        return cursor.rowcount
+
+
+# Receivers
+
+
+async def receivers(chain: UUID | None = None) -> list[Receiver]:
+    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "SELECT * FROM audit_receivers WHERE chain = $1 OR $1::uuid IS NULL ORDER BY name, id", [chain]
+        )
+        rows = await cursor.fetchall()
+    return [Receiver(**{**row, "settings": msgspec.json.decode(row["settings"])}) for row in rows]
+
+
+async def add_receiver(one: Receiver) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO audit_receivers (id, chain, name, kind, settings, sequence, created_at)"
+            " VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7)",
+            [one.id, one.chain, one.name, one.kind, _json(one.settings), one.sequence, one.created_at],
+        )
+
+
+async def remove_receiver(chain: UUID, receiver_id: UUID) -> str | None:
+    """Its name; None where there was none."""
+    async with database.connection() as connection:
+        cursor = await connection.execute(
+            "DELETE FROM audit_receivers WHERE chain = $1 AND id = $2 RETURNING name", [chain, receiver_id]
+        )
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def has_sent(receiver_id: UUID, sequence: int, now: datetime) -> None:
+    """It has everything up to this entry."""
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE audit_receivers SET sequence = $2, sent_at = $3, failing_since = NULL, failures = 0,"
+            " next_try_at = NULL, last_error = NULL WHERE id = $1 AND sequence < $2",
+            [receiver_id, sequence, now],
+        )
+
+
+async def has_failed(receiver_id: UUID, said: str, now: datetime, next_try_at: datetime) -> None:
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE audit_receivers SET failing_since = coalesce(failing_since, $3), failures = failures + 1,"
+            " next_try_at = $4, last_error = $2 WHERE id = $1",
+            [receiver_id, said, now, next_try_at],
+        )
+
+
+# Within
+
+
+@asynccontextmanager
+async def appending() -> AsyncIterator[Connection]:
+    """A transaction for entries of what had none."""
+    async with database.transaction() as transaction:
+        yield transaction.connection
+
+
+async def _head(statement: str, chain: UUID) -> Head | None:
+    async with database.connection() as connection:
+        row = await (await connection.execute(statement, [chain])).fetchone()
+    return Head(row[0], bytes(row[1])) if row else None
+
+
+def _where(chain: UUID, search: Search) -> tuple[str, list[Any]]:
+    conditions, arguments = ["chain = $1"], list[Any]([chain])
+    wanted = [
+        *_who_or_what("actor", search.actor),
+        *_who_or_what("target", search.target),
+        ("action = {0}", search.action),
+        ("result = {0}", search.result),
+        ("address = {0}", search.address),
+        ("at >= {0}", search.since),
+        ("at < {0}", search.until),
+        (_WORDS, query_of(search.words) or None),
+    ]
+    for condition, value in wanted:
+        if value is not None:
+            arguments.append(value)
+            conditions.append(condition.format(f"${len(arguments)}"))
+    return " AND ".join(conditions), arguments
+
+
+def _who_or_what(which: str, wanted: str | None) -> list[tuple[str, str | None]]:
+    """By id, or by a name: by its words, which are in an index, and then the whole of it."""
+    if wanted is None or is_id(wanted):
+        return [(f"{which}_id = {{0}}", wanted)]
+    return [(f"{which}_name = {{0}}", wanted), (_WORDS, query_of(words_of(wanted)) or None)]
+
+
+async def _read(statement: str, arguments: Sequence[Any]) -> list[Linked]:
+    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement, arguments)
+        return [_linked(row) for row in await cursor.fetchall()]
+
+
+def _linked(row: dict[str, Any]) -> Linked:
+    sequence, previous, hashed = row.pop("sequence"), bytes(row.pop("previous")), bytes(row.pop("hash"))
+    for name in ("before", "after"):
+        row[name] = None if row[name] is None else msgspec.json.decode(row[name])
+    return Linked(sequence, Entry(**row), previous, hashed)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
