@@ -32,6 +32,7 @@ def web_application(runtime: Runtime) -> Litestar:
         senders=runtime.senders,
         limits=runtime.rate_limits if settings.rate_limit_scale else None,
         conventions=Conventions(cursor_key(runtime.key), runtime.answers, runtime.clock),
+        directory=runtime.directory,
         route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
         dependencies={
             "accounts": runtime.accounts,

@@ -1,4 +1,4 @@
-"""Every feature, in the order in which their tables are made and their navigation is shown."""
+"""Every feature, in the order in which their navigation is shown, and their tables, in the order in which they are made."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
 from pudim_collector.features.storage import FEATURE as STORAGE
+from pudim_collector.features.teams import FEATURE as TEAMS
 from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
@@ -32,15 +33,22 @@ FEATURES: list[Feature] = [
     ATTEMPTS,
     SESSIONS,
     SENDERS,
+    TEAMS,
     INSTALLING,
     UPTIME,
     AUDIT,
     CONVENTIONS,
 ]
 SEALED = [column for feature in FEATURES for column in feature.sealed]
-PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
+PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
+_FIRST = (ACCOUNTS, TEAMS)
+"""Whose tables others' rows refer to."""
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),
     RATE_LIMITS,
-    *(feature.migrations for feature in FEATURES if feature.migrations is not None),
+    *(
+        feature.migrations
+        for feature in [*_FIRST, *(one for one in FEATURES if one not in _FIRST)]
+        if feature.migrations is not None
+    ),
 ]

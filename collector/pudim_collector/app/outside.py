@@ -20,7 +20,7 @@ class PlacedServers:
 
     async def place(self, names: Sequence[str], sender: Sender) -> UUID:
         try:
-            return await self.servers.place(names, sender.id, sender.most_servers)
+            return await self.servers.place(names, sender)
         except TooManyServers as refusal:
             raise ServerCap(refusal.detail) from refusal
         except Revoked as refusal:

@@ -34,7 +34,7 @@ from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.senders.service import Senders
-from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers
+from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers, TeamsServers
 from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
@@ -82,6 +82,7 @@ class Runtime:
     attempts: Attempts
     sessions: Sessions
     servers: Servers
+    directory: TeamsServers
     metrics: Metrics
     notices: HostNotices
     commands: HostCommands
@@ -149,6 +150,7 @@ class Runtime:
             attempts,
             Sessions(accounts, attempts, clock, emit=trail.emit),
             servers,
+            TeamsServers(),
             Metrics(reader, servers, announcements, clock),
             notices,
             commands,

@@ -63,7 +63,7 @@ async def _first_hour(days: int | None) -> int:
 
 async def _names() -> Mapping[int, str]:
     """Server and source in words, by the source's id."""
-    servers = {server.id: server.name for server in await queries.all_servers()}
+    servers = {server.id: server.name for server in await queries.every_server()}
     async with database.connection() as connection:
         rows = await fetch(connection, "SELECT source_id, server_id, name FROM sources")
     return {source_id: f"{servers.get(server_id, server_id)} {name}" for source_id, server_id, name in rows}

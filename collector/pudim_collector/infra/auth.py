@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -14,8 +14,12 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra.permissions import Permission
+from pudim_collector.infra.scoping import NO_FLEET, Fleet, Scope
 
 _OPT = "access"
+SCOPE_ARGUMENT = "within"
+"""What a handler calls the Scope that it is given."""
 
 
 class NotSignedInError(PudimError):
@@ -70,7 +74,11 @@ class UndeclaredAccessError(PudimError):
 
 @dataclass(frozen=True)
 class Requires:
+    """A permission for the whole team; for the server that the path parameter `on` names; or, with `each`, for anything."""
+
     permission: str
+    on: str | None = None
+    each: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,9 +97,13 @@ class ForSenders:
 Access: TypeAlias = Requires | Public | ForSenders
 
 
-def requires(permission: str) -> dict[str, Any]:
-    """For a handler's, controller's or router's `opt`."""
-    return {_OPT: Requires(permission)}
+def requires(permission: str, *, on: str | None = None, each: bool = False) -> dict[str, Any]:
+    """For a handler's, controller's or router's `opt`.
+
+    Held for the whole team, unless `on` names the path parameter with the server for which it is enough; with `each` it is
+    enough to hold it for any server, and the handler takes `within: NamedDependency[Scope]` and keeps to it.
+    """
+    return {_OPT: Requires(permission, on, each)}
 
 
 def public(reason: str, *, identify: bool = False) -> dict[str, Any]:
@@ -115,10 +127,24 @@ class PrincipalKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Grant:
+    """Permissions for one server, or for all with a tag."""
+
+    permissions: frozenset[str]
+    server_id: UUID | None = None
+    tag: str | None = None
+
+    def covers(self, server_id: UUID, tags: Collection[str]) -> bool:
+        return server_id == self.server_id or (self.tag is not None and self.tag in tags)
+
+
+@dataclass(frozen=True)
 class Principal:
     """Who asks: a person with a session, or a program with a token; `id` is the user's or the token's.
 
-    `language` and `time_zone` are what he chose to read pages in, None for what the browser asks for.
+    `permissions` are held for the whole team, `grants` for some of its servers. `tenancy` is the version of who has which
+    servers that they were read with; the gate adds the `fleet` of that version or of a later one. `language` and `time_zone`
+    are what he chose to read pages in, None for what the browser asks for.
     """
 
     kind: PrincipalKind
@@ -132,9 +158,43 @@ class Principal:
     csrf_token: str | None = None
     language: str | None = None
     time_zone: str | None = None
+    grants: tuple[Grant, ...] = ()
+    operator: bool = False
+    tenancy: int = 0
+    fleet: Fleet = field(default=NO_FLEET, repr=False, compare=False)
 
     def may(self, permission: str) -> bool:
+        """For the whole team."""
         return permission in self.permissions
+
+    def may_on(self, permission: str, server_id: UUID) -> bool:
+        """For one of the team's servers; False for another team's."""
+        tags = self.fleet.tags.get(server_id)
+        if tags is None:
+            return False
+        return self.may(permission) or any(
+            permission in grant.permissions and grant.covers(server_id, tags) for grant in self.grants
+        )
+
+    def may_somewhere(self, permission: str) -> bool:
+        """For the whole team or for anything in it."""
+        return self.may(permission) or any(permission in grant.permissions for grant in self.grants)
+
+    def sees(self, server_id: UUID, on_servers: Collection[str]) -> bool:
+        """Whether he may anything at all with this server, of the permissions that can be held for one."""
+        return any(self.may_on(permission, server_id) for permission in on_servers)
+
+    def scope(self, permission: str) -> Scope:
+        """How far he holds it."""
+        if self.may(permission):
+            return Scope(self.team_id, None, self.fleet)
+        held = [grant for grant in self.grants if permission in grant.permissions]
+        reached = (
+            server_id
+            for server_id, tags in (self.fleet.tags.items() if held else ())
+            if any(grant.covers(server_id, tags) for grant in held)
+        )
+        return Scope(self.team_id, frozenset(reached), self.fleet)
 
 
 @dataclass(frozen=True)
@@ -162,18 +222,36 @@ class Authenticator(Protocol):
     async def by_token(self, secret: str) -> Principal | None: ...
 
 
-def check_declared(app: Litestar, permissions: Collection[str]) -> None:
-    """Raise UndeclaredAccessError for the first route that says nothing, or names what no feature declares."""
+def check_declared(app: Litestar, permissions: Mapping[str, Permission]) -> None:
+    """Raise UndeclaredAccessError for the first route that says nothing, or what cannot be enforced."""
     for route, handler in _handlers(app):
         access = access_of(handler)
         if access is None and not is_automatic_options(handler):
             raise UndeclaredAccessError(f"{route.path} ({handler}) declares no access")
-        if isinstance(access, Requires) and access.permission not in permissions:
-            raise UndeclaredAccessError(
-                f"{route.path} requires {access.permission}, which no feature declares"
-            )
+        if isinstance(access, Requires):
+            _check_required(route, handler, access, permissions)
         if isinstance(access, Public) and not access.reason.strip():
             raise UndeclaredAccessError(f"{route.path} is public without a reason")
+
+
+def _check_required(
+    route: BaseRoute, handler: BaseRouteHandler, access: Requires, permissions: Mapping[str, Permission]
+) -> None:
+    declared = permissions.get(access.permission)
+    if declared is None:
+        raise UndeclaredAccessError(f"{route.path} requires {access.permission}, which no feature declares")
+    if (access.on or access.each) and not declared.on_server:
+        raise UndeclaredAccessError(
+            f"{route.path} asks for {access.permission} on servers, where nobody can hold it: declare it with on_server"
+        )
+    if "server_id" in route.path_parameters and access.on != "server_id":
+        raise UndeclaredAccessError(f'{route.path} names a server: require it on="server_id"')
+    if access.on and access.on not in route.path_parameters:
+        raise UndeclaredAccessError(f"{route.path} requires it on {access.on}, which its path does not name")
+    if access.each and SCOPE_ARGUMENT not in handler.parsed_fn_signature.parameters:
+        raise UndeclaredAccessError(
+            f"{route.path} lets in who holds {access.permission} for anything, but takes no `{SCOPE_ARGUMENT}: Scope`"
+        )
 
 
 def is_automatic_options(handler: BaseRouteHandler) -> bool:

@@ -12,16 +12,26 @@ from litestar.exceptions import SerializationException
 from litestar.types import ControllerRouterHandler, LifespanHook
 
 from pudim_collector.infra.api.conventions import Conventions, add_convention_headers
-from pudim_collector.infra.auth import Authenticator, Principal, SenderAuthenticator, check_declared
+from pudim_collector.infra.auth import (
+    SCOPE_ARGUMENT,
+    Authenticator,
+    Principal,
+    Requires,
+    SenderAuthenticator,
+    access_of,
+    check_declared,
+)
 from pudim_collector.infra.gate import EdgeSettings, Gate
 from pudim_collector.infra.headers import add_headers
 from pudim_collector.infra.language import SOURCE
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.infra.openapi import describe, openapi_config
 from pudim_collector.infra.pages import Pages, static_router
+from pudim_collector.infra.permissions import declared
 from pudim_collector.infra.problems import answer
 from pudim_collector.infra.rate_limits.metering import FloodGate, Meter, RateLimits
 from pudim_collector.infra.request_limits import Shape
+from pudim_collector.infra.scoping import NO_TEAM, Directory, Scope
 
 MAX_BODY = 1 << 20
 
@@ -43,6 +53,7 @@ def build_app(
     settings: EdgeSettings | None = None,
     senders: SenderAuthenticator | None = None,
     limits: RateLimits | None = None,
+    directory: Directory | None = None,
     pages: Pages | None = None,
     conventions: Conventions | None = None,
     language: str = SOURCE,
@@ -54,15 +65,24 @@ def build_app(
     """`dependencies` are ready objects, injected by name. Raises UndeclaredAccessError for an undeclared route."""
     navigation = [entry for feature in features for entry in feature.navigation]
     account_tabs = [entry for feature in features for entry in feature.account_tabs]
+    permissions = declared({name: one for feature in features for name, one in feature.permissions.items()})
     controllers = [controller for feature in features for controller in feature.controllers]
     conventions = conventions or Conventions.of_this_process()
     before, behind = ([FloodGate(limits), Shape()], [Meter(limits)]) if limits else ([Shape()], [])
     app = Litestar(
         route_handlers=[*controllers, *route_handlers, static_router()],
-        middleware=[*before, Gate(authenticator, settings or EdgeSettings(), senders), *behind, *conventions.middleware()],
+        middleware=[
+            *before,
+            Gate(authenticator, settings or EdgeSettings(), senders, directory, permissions),
+            *behind,
+            *conventions.middleware(),
+        ],
         exception_handlers={Exception: answer},
         before_send=[add_headers, add_convention_headers],
-        dependencies={"principal": Provide(_principal, sync_to_thread=False)}
+        dependencies={
+            "principal": Provide(_principal, sync_to_thread=False),
+            SCOPE_ARGUMENT: Provide(_scope, sync_to_thread=False),
+        }
         | conventions.dependencies()
         | {name: _ready(value) for name, value in (dependencies or {}).items()},
         lifespan=list(lifespan),
@@ -73,7 +93,7 @@ def build_app(
         state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs, language=language)}),
         logging_config=None,
     )
-    check_declared(app, {name for feature in features for name in feature.permissions})
+    check_declared(app, permissions)
     describe(app)
     app.state["cursor_key"] = conventions.cursor_key
     return app
@@ -82,6 +102,17 @@ def build_app(
 def _principal(request: Request[Any, Any, Any]) -> Principal:
     found: Principal = request.scope["user"]
     return found
+
+
+def _scope(request: Request[Any, Any, Any]) -> Scope:
+    """How far what the route requires is held; nothing where a route requires nothing."""
+    principal, access = request.scope["user"], access_of(request.route_handler)
+    if not isinstance(principal, Principal) or not isinstance(access, Requires):
+        return Scope(NO_TEAM, frozenset())
+    scope = principal.scope(access.permission)
+    if access.on is None:
+        return scope
+    return Scope(scope.team_id, scope.existing([request.path_params[access.on]]), scope.fleet)
 
 
 def _ready(value: object) -> Provide:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import binascii
 import hmac
 from base64 import b64decode
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -38,6 +40,9 @@ from pudim_collector.infra.auth import (
     access_of,
     is_automatic_options,
 )
+from pudim_collector.infra.permissions import Permission
+from pudim_collector.infra.scoping import Directory, NoSuchServer
+from pudim_collector.infra.scoping import Scope as Reach
 
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf_token"
@@ -87,8 +92,13 @@ class Gate(ASGIMiddleware):
     authenticator: Authenticator
     settings: EdgeSettings = field(default_factory=EdgeSettings)
     senders: SenderAuthenticator | None = None
+    directory: Directory | None = None
+    permissions: Mapping[str, Permission] = field(default_factory=dict)
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET, ScopeType.ASGI)
+
+    def __post_init__(self) -> None:
+        self._on_servers = [name for name, one in self.permissions.items() if one.on_server]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope, receive, send)
@@ -117,10 +127,32 @@ class Gate(ASGIMiddleware):
         principal = await self._by_bearer(connection)
         if principal is None:
             principal = await self._by_trusted_cookie(connection)
+        principal = await self._with_fleet(principal)
         connection.scope["user"] = principal  # also of who is refused: the audit log tells of him
-        if not principal.may(access.permission):
-            raise PermissionMissingError(access.permission)
+        self._check_permission(connection, access, principal)
         return principal
+
+    async def _with_fleet(self, principal: Principal) -> Principal:
+        """As fresh as who asks is: a server that changed hands is not found by its former team's next request."""
+        if self.directory is None:
+            return principal
+        return replace(principal, fleet=await self.directory.fleet(principal.team_id, principal.tenancy))
+
+    def _check_permission(
+        self, connection: ASGIConnection[Any, Any, Any, Any], access: Requires, principal: Principal
+    ) -> None:
+        """Raises PermissionMissingError, or NoSuchServer for a server of which he may know nothing."""
+        if access.on is not None:
+            server_id = connection.path_params.get(access.on)
+            if not isinstance(server_id, UUID) or not principal.sees(server_id, self._on_servers):
+                raise NoSuchServer
+            held = principal.may_on(access.permission, server_id)
+        elif access.each:
+            held = principal.may_somewhere(access.permission)
+        else:
+            held = principal.may(access.permission)
+        if not held:
+            raise PermissionMissingError(access.permission)
 
     async def _by_bearer(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal | None:
         scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
@@ -197,7 +229,15 @@ def _sender_secret(authorization: str) -> str:
 async def admit_again(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     """Raises what the gate would raise if the request came now."""
     gate: Gate = connection.state[_GATE]
-    await gate.admit(connection)
+    connection.scope["user"] = await gate.admit(connection)
+
+
+def scope_now(connection: ASGIConnection[Any, Any, Any, Any], before: Reach) -> Reach:
+    """How far the route's permission reached when the gate was asked last, which a long stream does again and again."""
+    principal, access = connection.scope["user"], access_of(connection.route_handler)
+    if not isinstance(principal, Principal) or not isinstance(access, Requires):
+        return before
+    return principal.scope(access.permission)
 
 
 def _is_navigation(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from litestar.types import ControllerRouterHandler
 
 from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.permissions import Permission
 from pudim_collector.infra.sealing import SealedColumn
 
 
@@ -19,6 +20,7 @@ class NavigationEntry:
     href: str
     icon: str
     permission: str
+    """Held for anything: a page that shows only some servers is worth a link."""
 
     def leads_to(self, path: str) -> bool:
         return path == self.href or path.startswith(f"{self.href}/")
@@ -26,14 +28,14 @@ class NavigationEntry:
 
 @dataclass(frozen=True)
 class Feature:
-    """`permissions` maps the names this feature declares to what they allow, in words for people.
+    """`permissions` maps the names this feature declares to what they allow; words alone mean admins and owners, for a team.
 
     `account_tabs` are its pages in the account's own area, as accounts/_tabs.html shows them.
     """
 
     name: str
     controllers: Sequence[ControllerRouterHandler] = ()
-    permissions: Mapping[str, str] = field(default_factory=dict)
+    permissions: Mapping[str, Permission | str] = field(default_factory=dict)
     navigation: Sequence[NavigationEntry] = ()
     account_tabs: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None

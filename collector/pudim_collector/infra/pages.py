@@ -109,7 +109,7 @@ def _entries(
     return [
         {"label": entry.label, "href": entry.href, "icon": entry.icon, "active": entry.leads_to(path)}
         for entry in entries
-        if principal is not None and principal.may(entry.permission)
+        if principal is not None and principal.may_somewhere(entry.permission)
     ]
 
 

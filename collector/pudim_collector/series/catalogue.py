@@ -14,6 +14,9 @@ from pudim_collector.infra.database import Connection
 from pudim_collector.series.selecting import Selector
 from pudim_collector.series.statements import run
 
+MANY_SERVERS = 16
+"""From more on, a metric's own sources are looked through instead of all that the servers have."""
+
 
 class Known(NamedTuple):
     """A source, by what it is declared as; all but its id never changes."""
@@ -157,8 +160,12 @@ class Catalogue:
                         found.setdefault(key, []).append(Place(source.source_id, position))
         return found
 
-    def metrics(self) -> list[Named]:
-        """All metrics by name."""
+    def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
+        """All metrics by name that some servers have; None means all servers."""
+        if servers is not None and not servers.issuperset(self._by_server):
+            layouts = {one.layout_id for server in servers for one in self._by_server.get(server, ())}
+            names = sorted({metric for layout_id in layouts for metric in self._layouts[layout_id].positions})
+            return [self._of_metric(metric, servers) for metric in names]
         version = (len(self._sources), self._forgotten)
         if self._named[0] != version:
             self._named = (version, [self._of_metric(metric) for metric in sorted(self._by_metric)])
@@ -173,8 +180,8 @@ class Catalogue:
         }
         return frozenset(metric for layout_id in layouts for metric in self._layouts[layout_id].positions)
 
-    def _of_metric(self, metric: str) -> Named:
-        keys = self.places(Selector((metric,)))
+    def _of_metric(self, metric: str, servers: frozenset[UUID] | None = None) -> Named:
+        keys = self.places(Selector((metric,), servers))
         unit = next((key.series.unit for key in keys), "")
         return Named(metric, unit, len(keys), len({key.server_id for key in keys}))
 
@@ -191,6 +198,10 @@ class Catalogue:
         if servers is None:
             for layout_id in layouts:
                 yield from self._by_layout.get(layout_id, ())
+            return
+        if len(servers) > MANY_SERVERS:
+            for layout_id in layouts:
+                yield from (one for one in self._by_layout.get(layout_id, ()) if one.server_id in servers)
             return
         wanted = set(layouts)
         for server in servers:

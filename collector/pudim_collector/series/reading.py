@@ -146,10 +146,10 @@ class Reader:
         known = [one for one in newest.values() if math.isfinite(one.value)]
         return sorted(known, key=lambda one: one.value, reverse=not lowest)[:most]
 
-    async def metrics(self) -> list[Named]:
-        """All metrics by name, with their units and how many series there are of each."""
+    async def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
+        """All metrics by name, with their units and how many series some servers have of each; None means all servers."""
         await self._pool.run(self._catalogue.refresh)
-        return self._catalogue.metrics()
+        return self._catalogue.metrics(servers)
 
     async def metrics_of(self, server_id: UUID) -> frozenset[str]:
         """The metrics that a server's agent ever sent."""

@@ -16,6 +16,7 @@ from pudim_collector.features.attempts import FEATURE as ATTEMPTS
 from pudim_collector.features.attempts.service import Attempts
 from pudim_collector.features.sessions import FEATURE as SESSIONS
 from pudim_collector.features.sessions.service import Sessions
+from pudim_collector.features.teams import FEATURE as TEAMS
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
 from pudim_collector.infra.edge import build_app
@@ -27,8 +28,8 @@ PASSWORD = "drei Pferde im Regen"
 EMAIL = "Ada@example.org"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PAGE = {"accept": "text/html"}
-FEATURES = (ACCOUNTS, ATTEMPTS, SESSIONS)
-PERMISSIONS = frozenset(name for feature in FEATURES for name in feature.permissions)
+FEATURES = (ACCOUNTS, TEAMS, ATTEMPTS, SESSIONS)
+PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
 
 
 @dataclass

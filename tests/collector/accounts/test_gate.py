@@ -1,15 +1,18 @@
 """Nobody passes who does not show it himself: forged forms, foreign pages, missing permissions, undeclared routes."""
 
 import re
+from uuid import UUID
 
 import httpx
 import pytest
 from litestar import Litestar, WebSocket, asgi, get, websocket
+from litestar.params import FromPath
 from litestar.types import Receive, Scope, Send
 
 from pudim_collector.infra.auth import UndeclaredAccessError, check_declared, public, requires
 from pudim_collector.infra.edge import build_app
 from pudim_collector.infra.gate import EdgeSettings
+from pudim_collector.infra.permissions import Permission
 from tests.collector.accounts.conftest import EMAIL, FEATURES, House, csrf
 
 TOKENS = "/account/tokens"
@@ -129,6 +132,18 @@ async def unknown() -> None: ...
 async def unreasoned() -> None: ...
 
 
+@get("/servers/{server_id:uuid}/unnamed", opt=requires("servers:read"))
+async def unnamed(server_id: FromPath[UUID]) -> None: ...
+
+
+@get("/misnamed", opt=requires("servers:read", on="server_id"))
+async def misnamed() -> None: ...
+
+
+@get("/unscoped", opt=requires("servers:read", each=True))
+async def unscoped() -> None: ...
+
+
 @websocket("/socket")
 async def socket(socket: WebSocket) -> None: ...
 
@@ -137,11 +152,13 @@ async def socket(socket: WebSocket) -> None: ...
 async def mount(scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-@pytest.mark.parametrize("handler", [undeclared, unknown, unreasoned, socket, mount])
+@pytest.mark.parametrize(
+    "handler", [undeclared, unknown, unreasoned, unnamed, misnamed, unscoped, socket, mount]
+)
 def test_the_app_does_not_start_with_an_undeclared_route(handler: object) -> None:
     app = Litestar([handler], openapi_config=None)  # type: ignore[list-item]
     with pytest.raises(UndeclaredAccessError, match="/"):
-        check_declared(app, {"servers:read"})
+        check_declared(app, {"servers:read": Permission("See servers", on_server=True)})
 
 
 async def test_every_route_refuses_who_is_not_signed_in(house: House) -> None:

@@ -34,7 +34,7 @@ from pudim_collector.series.raw import Unit, raw_of
 from pudim_collector.series.store import Step
 from tests.collector.backup.frames import SOURCE, made
 
-CHANGES = {"migration", "store", "storage_days", "storage_pieces"}
+CHANGES = {"migration", "store", "storage_days", "storage_pieces", "tenancy"}
 
 
 def said(_: str) -> None:
@@ -180,7 +180,13 @@ async def test_an_interrupted_restore_leaves_no_rows(taken: Path, target: Settin
         await restoring
     left = contents(str(target.database_url))
     assert left
-    assert {name for name, (rows, _) in left.items() if rows} <= {"migration", "store", "retention"}
+    assert {name for name, (rows, _) in left.items() if rows} <= {
+        "migration",
+        "store",
+        "retention",
+        "teams",
+        "tenancy",
+    }
     await restore(target, taken, said)
     assert contents(str(target.database_url))["frames"][0] > 0
 

@@ -176,7 +176,7 @@ async def test_old_raw_frames_are_gone_and_coarser_tiers_stay(migrated: str) -> 
 
 async def test_they_are_enrolled_and_their_boots_are_in_the_ledger(migrated: str) -> None:
     found = await loaded(2, servers=3)
-    records = {record.id: record for record in await queries.all_servers()}
+    records = {record.id: record for record in await queries.every_server()}
     assert [records[server].name for server in found.servers] == ["demo-web-1", "demo-db-1", "demo-web-2"]
     for server in found.servers:
         record = records[server]
@@ -246,7 +246,7 @@ async def test_nothing_of_them_is_left_and_nothing_else_goes(migrated: str) -> N
     found = await loaded(1, servers=2)
     assert set(await demo_servers()) == set(found.servers)
     assert await remove_demo_servers() == 2
-    assert {record.id for record in await queries.all_servers()} == {UUID(int=1), UUID(int=2)}
+    assert {record.id for record in await queries.every_server()} == {UUID(int=1), UUID(int=2)}
     async with database.connection() as connection:
         for query in _COUNTS:
             assert await fetch(connection, query) == [(0,)], query

@@ -240,6 +240,12 @@ def test_a_name_leads_to_one_key(ring: KeyRing, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_fault_has_a_name_and_a_hint() -> None:
-    kinds: list[type[PudimError]] = [*KeyFileError.__subclasses__(), ActiveKeyError, NoSuchKeyError, RingFullError, RingReadOnlyError]
+    kinds: list[type[PudimError]] = [
+        *KeyFileError.__subclasses__(),
+        ActiveKeyError,
+        NoSuchKeyError,
+        RingFullError,
+        RingReadOnlyError,
+    ]
     assert all(kind.hint and kind.code != "key_file" for kind in kinds)
     assert len({kind.code for kind in kinds}) == len(kinds)

@@ -15,7 +15,7 @@ from pudim_collector.app.backup.archive import ArchiveReader, DamagedBackup, Tab
 Report = Callable[[str], None]
 STORE = "store"
 """How frames are kept is the new database's own choice, so the rest of this table's row is carried over alone."""
-_SEEDED = frozenset({"migration", STORE, "retention"})
+_SEEDED = frozenset({"migration", STORE, "retention", "teams", "tenancy"})
 _ITS_OWN = frozenset({"backend", "chosen_at", "only_one"})
 _SETTINGS = "SELECT set_config('statement_timeout', '0', false), set_config('application_name', 'pudim restore', false)"
 _ROLL_UP_AGAIN = """

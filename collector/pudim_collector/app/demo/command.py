@@ -55,7 +55,7 @@ async def remove_demo_servers() -> int:
 
 async def demo_servers() -> list[UUID]:
     """What this command made. A host that claims to be simulated is one only if it also has such a name."""
-    every = await queries.all_servers()
+    every = await queries.every_server()
     return [one.id for one in every if one.name.startswith(PREFIX) and DEMO in one.facts]
 
 

@@ -6,13 +6,14 @@ from pudim_collector.features.accounts.pages import AccountPages
 from pudim_collector.features.accounts.routes import AccountRoutes
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
+from pudim_collector.infra.permissions import Permission, Role
 
 FEATURE = Feature(
     name="accounts",
     controllers=(AccountRoutes, AccountPages),
     permissions={
-        "account:read": "See who is signed in, and sign out",
-        "tokens:manage": "See, make and revoke API tokens",
+        "account:read": Permission("See who is signed in, and sign out", Role.GUEST),
+        "tokens:manage": Permission("See, make and revoke API tokens", Role.ADMIN),
     },
     navigation=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),
     account_tabs=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),

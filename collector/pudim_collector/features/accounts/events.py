@@ -41,6 +41,14 @@ class SignInRefused:
     reason: str
 
 
+@audited("session.team", "went to another team", target=Target("session", "session_id"))
+@dataclass(frozen=True)
+class TeamSwitched:
+    session_id: UUID
+    before: UUID
+    after: UUID
+
+
 @audited("session.ended", "signed out", target=Target("session", "session_id"))
 @dataclass(frozen=True)
 class SignedOut:

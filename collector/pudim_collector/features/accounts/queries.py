@@ -5,25 +5,62 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
-from psycopg.rows import dict_row
+import msgspec
 
-from pudim_collector.features.accounts.tables import ApiToken, Session, SetupLink, Team, User
+from pudim_collector.features.accounts.tables import ApiToken, Session, SetupLink, User
 from pudim_collector.infra.database import database
+from pudim_collector.series.statements import fetch
 
 
 @dataclass(frozen=True)
 class UserRecord:
     id: UUID
-    team_id: UUID
     name: str
     email: str
-    role: str
     password_hash: str
     language: str | None = None
     time_zone: str | None = None
+    operator: bool = False
+
+
+class GrantRow(NamedTuple):
+    """A role for one server or for a tag; `own` are the permissions of a team's own role."""
+
+    role: str
+    own: tuple[str, ...] | None
+    server_id: UUID | None
+    tag: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What somebody is in a team, as of now. `maker` is what who made a token is there, None for a person.
+
+    `tenancy` is the version of which team has which servers.
+    """
+
+    team_id: UUID | None
+    role: str | None
+    own_name: str | None
+    own: Sequence[str] | None
+    grants: Sequence[GrantRow]
+    tenancy: int
+    operator: bool
+    maker: tuple[str | None, Sequence[str] | None] | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    id: UUID
+    name: str
+    email: str
+    language: str | None
+    time_zone: str | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +68,8 @@ class SessionRecord:
     id: UUID
     created_at: datetime
     last_seen_at: datetime
-    user: UserRecord
+    person: Person
+    standing: Standing
 
 
 @dataclass(frozen=True)
@@ -57,50 +95,51 @@ class TokenRecord:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
-
-
-async def ensure_team(team_id: UUID, name: str, now: datetime) -> UUID:
-    """The one team, made if it is not there."""
-    async with database.connection() as connection:
-        await connection.execute(
-            "INSERT INTO teams (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            [team_id, name, now],
-        )
-    return await the_team()
+    own_role: UUID | None = None
+    operator: bool = False
 
 
 async def the_team() -> UUID:
-    row = await Team.select(Team.id).first()
-    assert row is not None  # noqa: S101 - made at every start
-    found: UUID = row["id"]
-    return found
+    """The installation's first team, which is there from the beginning."""
+    return await _first_team("SELECT id FROM teams ORDER BY created_at, id LIMIT 1")
 
 
 async def lock_team() -> UUID:
-    """Whoever changes who the owners are does so one after the other."""
-    row = await Team.select(Team.id).first().lock_rows("UPDATE")
-    assert row is not None  # noqa: S101 - made at every start
-    found: UUID = row["id"]
-    return found
+    """The first team; whoever makes the first owner does so one after the other."""
+    return await _first_team("SELECT id FROM teams ORDER BY created_at, id LIMIT 1 FOR UPDATE")
 
 
-async def owner_exists(role: str) -> bool:
-    return bool(await User.exists().where(User.role == role))
+async def _first_team(query: LiteralString) -> UUID:
+    async with database.connection() as connection:
+        ((found,),) = await fetch(connection, query)
+    team_id: UUID = found
+    return team_id
+
+
+async def operator_exists() -> bool:
+    return bool(await User.exists().where(User.operator.eq(True)))
 
 
 async def add_user(user: UserRecord, email_key: str, now: datetime) -> None:
     await User.insert(
         User(
             id=user.id,
-            team=user.team_id,
             name=user.name,
             email=user.email,
             email_key=email_key,
             password_hash=user.password_hash,
-            role=user.role,
             created_at=now,
+            operator=user.operator,
         )
     )
+
+
+async def add_owner(team_id: UUID, user_id: UUID, now: datetime) -> None:
+    query: LiteralString = (
+        "INSERT INTO memberships (team_id, user_id, role, since) VALUES ($1, $2, 'owner', $3)"
+    )
+    async with database.connection() as connection:
+        await fetch(connection, query, [team_id, user_id, now])
 
 
 async def find_user(email_key: str) -> UserRecord | None:
@@ -135,6 +174,7 @@ async def set_reading(user_id: UUID, *, name: str, language: str | None, time_zo
 async def add_session(
     session_id: UUID, user_id: UUID, secret_hash: bytes, now: datetime, *, address: str, user_agent: str
 ) -> None:
+    """In the team that the person has been in longest."""
     await Session.insert(
         Session(
             id=session_id,
@@ -150,17 +190,26 @@ async def add_session(
 
 
 async def find_session(secret_hash: bytes) -> SessionRecord | None:
-    row = (
-        await Session.select(
-            Session.id, Session.created_at, Session.last_seen_at, *Session.user_id.all_columns()
-        )
-        .where(Session.secret_hash == secret_hash)
-        .output(nested=True)
-        .first()
-    )
-    if row is None:
+    # Asked with each request of a person: one statement for all that decides over it.
+    async with database.connection() as connection:
+        rows = await fetch(connection, _statement("session"), [secret_hash])
+    if not rows:
         return None
-    return SessionRecord(row["id"], row["created_at"], row["last_seen_at"], _user(row["user_id"]))
+    session_id, created_at, last_seen_at, user_id, name, email, operator, language, zone, *rest = rows[0]
+    team_id, role, own_name, own, grants, tenancy = rest
+    standing = Standing(team_id, role, own_name, own, _grants(grants), tenancy, operator)
+    person = Person(user_id, name, email, language, zone)
+    return SessionRecord(session_id, created_at, last_seen_at, person, standing)
+
+
+async def set_session_team(session_id: UUID, user_id: UUID, team_id: UUID) -> bool:
+    """False if the person is not in that team."""
+    query: LiteralString = (
+        "UPDATE sessions SET team_id = $3 WHERE id = $1 AND user_id = $2"
+        " AND EXISTS (SELECT FROM memberships WHERE memberships.user_id = $2 AND memberships.team_id = $3) RETURNING id"
+    )
+    async with database.connection() as connection:
+        return bool(await fetch(connection, query, [session_id, user_id, team_id]))
 
 
 async def touch_session(session_id: UUID, now: datetime) -> None:
@@ -226,16 +275,24 @@ async def add_token(token: TokenRecord, secret_hash: bytes) -> None:
             role=token.role,
             created_at=token.created_at,
             expires_at=token.expires_at,
+            own_role=token.own_role,
+            operator=token.operator,
         )
     )
 
 
-async def find_token(secret_hash: bytes) -> TokenRecord | None:
-    # Asked with each request of a program: building this query anew would cost more than all the rest of it.
-    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute("SELECT * FROM api_tokens WHERE secret_hash = $1", [secret_hash], prepare=True)
-        row = await cursor.fetchone()
-    return _token(row) if row else None
+async def find_token(secret_hash: bytes) -> tuple[TokenRecord, Standing] | None:
+    # Asked with each request of a program: one statement for all that decides over it.
+    async with database.connection() as connection:
+        rows = await fetch(connection, _statement("token"), [secret_hash])
+    if not rows:
+        return None
+    *record, operator, own_name, own, maker_role, maker_own, grants, tenancy = rows[0]
+    token = TokenRecord(*record)
+    maker = None if token.made_by is None else (maker_role, maker_own)
+    return token, Standing(
+        token.team_id, token.role, own_name, own, _grants(grants), tenancy, operator, maker
+    )
 
 
 async def list_tokens(team_id: UUID) -> Sequence[TokenRecord]:
@@ -295,14 +352,24 @@ def _open(secret_hash: bytes, now: datetime) -> list[Any]:
 def _user(row: dict[str, Any]) -> UserRecord:
     return UserRecord(
         row["id"],
-        row["team"],
         row["name"],
         row["email"],
-        row["role"],
         row["password_hash"],
         row["language"],
         row["time_zone"],
+        row["operator"],
     )
+
+
+def _grants(encoded: str | None) -> list[GrantRow]:
+    return [] if encoded is None else msgspec.json.decode(encoded, type=list[GrantRow])
+
+
+@cache
+def _statement(name: str) -> LiteralString:
+    """The statement in `sql/<name>.sql`; the file is ours, so it counts as a literal."""
+    text: Any = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    return cast(LiteralString, text)
 
 
 def _token(row: dict[str, Any]) -> TokenRecord:
@@ -317,4 +384,6 @@ def _token(row: dict[str, Any]) -> TokenRecord:
         row["expires_at"],
         row["last_used_at"],
         row["revoked_at"],
+        row["own_role"],
+        row["operator"],
     )

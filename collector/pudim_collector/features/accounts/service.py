@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import events, queries, rules
-from pudim_collector.features.accounts.queries import SeenSession, TokenRecord, UserRecord
+from pudim_collector.features.accounts.queries import SeenSession, Standing, TokenRecord, UserRecord
 from pudim_collector.infra.api.entity_tags import version_of
-from pudim_collector.infra.auth import Principal, PrincipalKind
+from pudim_collector.infra.auth import Grant, Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.passwords import Passwords
+from pudim_collector.infra.permissions import Permission, Rights, Role
+from pudim_collector.infra.scoping import NO_TEAM
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 
@@ -25,7 +27,6 @@ Person: TypeAlias = UserRecord
 OwnSession: TypeAlias = SeenSession
 _log = logging.getLogger("pudim.security")
 _LOCAL_ACCESS = "local access"
-_TEAM_NAME = "Pudim"
 
 
 class SetupLinkError(PudimError):
@@ -57,6 +58,13 @@ class NoSuchTokenError(PudimError):
     status = 404
 
 
+class NoSuchTeamError(PudimError):
+    """You are in no such team."""
+
+    code = "no_such_team"
+    status = 404
+
+
 class TokenExpiryError(PudimError):
     """A token expires within ten years from now, or never."""
 
@@ -84,18 +92,18 @@ def log_event(event: object) -> None:
 
 
 class Accounts:
-    """Implements pudim_collector.infra.auth.Authenticator. An owner may do all that features declare."""
+    """Implements pudim_collector.infra.auth.Authenticator; `permissions` are what features declare."""
 
     def __init__(
         self,
         clock: Clock,
-        permissions: Collection[str],
+        permissions: Mapping[str, Permission | str],
         *,
         passwords: Passwords | None = None,
         emit: Callable[[object], None] = log_event,
     ) -> None:
         self._clock = clock
-        self._permissions = {rules.OWNER: frozenset(permissions)}
+        self._rights = Rights(permissions)
         self._passwords = passwords or Passwords()
         self._emit = emit
 
@@ -105,12 +113,12 @@ class Accounts:
     # The first start
 
     async def ensure_team(self) -> UUID:
-        return await queries.ensure_team(new_id(), _TEAM_NAME, self._clock.now())
+        """The installation's first team."""
+        return await queries.the_team()
 
     async def ensure_setup_link(self) -> str | None:
         """The path of a new link that makes the owner, None if there is one. Links made before are void."""
-        await self.ensure_team()
-        if await queries.owner_exists(rules.OWNER):
+        if await queries.operator_exists():
             return None
         secret, now = secrets.token_urlsafe(32), self._clock.now()
         await queries.replace_setup_link(new_id(), rules.digest(secret), now, now + rules.SETUP_LINK_LIFE)
@@ -123,7 +131,7 @@ class Accounts:
             return previous
         async with database.transaction():
             await queries.revoke_tokens_of_nobody(_LOCAL_ACCESS, self._clock.now())
-            return (await self._add_token(team_id, None, _LOCAL_ACCESS, None)).secret
+            return (await self._add_token(team_id, None, _LOCAL_ACCESS, None, operator=True)).secret
 
     async def check_setup_link(self, link: str) -> None:
         """Raises SetupLinkError."""
@@ -142,10 +150,11 @@ class Accounts:
         async with database.transaction():
             team_id = await queries.lock_team()
             used = await queries.use_setup_link(rules.digest(link), now)
-            if not used or await queries.owner_exists(rules.OWNER):
+            if not used or await queries.operator_exists():
                 raise SetupLinkError
-            user = UserRecord(new_id(), team_id, name, email.strip(), rules.OWNER, password_hash)
+            user = UserRecord(new_id(), name, email.strip(), password_hash, operator=True)
             await queries.add_user(user, key, now)
+            await queries.add_owner(team_id, user.id, now)
             session_id, secret = await self._add_session(user, visitor)
         self._emit(events.OwnerCreated(user.id, visitor.address))
         self._emit(events.SignedIn(user.id, session_id, visitor.address))
@@ -249,30 +258,73 @@ class Accounts:
             return None
         if rules.needs_touch(session.last_seen_at, now):
             await queries.touch_session(session.id, now)
-        user = session.user
+        person, standing = session.person, session.standing
+        held = self._held(standing)
         return Principal(
             PrincipalKind.USER,
-            user.id,
-            user.team_id,
-            user.name,
-            user.email,
-            user.role,
-            self._permissions.get(user.role, frozenset()),
+            person.id,
+            standing.team_id or NO_TEAM,
+            person.name,
+            person.email,
+            standing.own_name or standing.role or Role.GUEST,
+            held,
             session.id,
             rules.csrf_token(secret),
-            language=user.language,
-            time_zone=user.time_zone,
+            language=person.language,
+            time_zone=person.time_zone,
+            grants=self._granted(standing, held=None),
+            operator=standing.operator,
+            tenancy=standing.tenancy,
         )
+
+    def _held(self, standing: Standing) -> frozenset[str]:
+        """What he may in all of the team, and for the installation."""
+        held = self._rights.of(standing.role or Role.GUEST, standing.own)
+        return held | self._rights.operators if standing.operator else held
+
+    def _granted(self, standing: Standing, *, held: frozenset[str] | None) -> tuple[Grant, ...]:
+        """What he may on single servers; of it no more than is `held`, where that is said."""
+        found = (
+            Grant(self._rights.of(one.role, one.own) & self._rights.on_servers, one.server_id, one.tag)
+            for one in standing.grants
+        )
+        return tuple(
+            one if held is None else replace(one, permissions=one.permissions & held) for one in found
+        )
+
+    async def switch_team(self, principal: Principal, team_id: UUID) -> None:
+        """From now on this browser is in another of the person's teams. Raises NoSuchTeamError."""
+        session_id = principal.session_id
+        async with database.transaction():
+            if session_id is None or not await queries.set_session_team(session_id, principal.id, team_id):
+                raise NoSuchTeamError
+            self._emit(events.TeamSwitched(session_id, principal.team_id, team_id))
 
     # Tokens
 
     async def by_token(self, secret: str) -> Principal | None:
-        token = await self._valid_token(secret)
-        if token is None:
+        found = await self._valid_token(secret)
+        if found is None:
             return None
-        permissions = self._permissions.get(token.role, frozenset())
+        token, standing = found
+        held, limit = self._held(standing), None
+        if standing.maker is not None:
+            role, own = standing.maker
+            if role is None:
+                return None  # who made it is not in the team any more
+            limit = self._rights.of(role, own)
+            held &= limit | self._rights.operators
         return Principal(
-            PrincipalKind.TOKEN, token.id, token.team_id, token.name, None, token.role, permissions
+            PrincipalKind.TOKEN,
+            token.id,
+            token.team_id,
+            token.name,
+            None,
+            standing.own_name or token.role,
+            held,
+            grants=self._granted(standing, held=limit),
+            operator=standing.operator,
+            tenancy=standing.tenancy,
         )
 
     async def tokens(self, principal: Principal) -> Sequence[TokenRecord]:
@@ -294,8 +346,22 @@ class Accounts:
         """Raises NameRefusedError, TokenExpiryError."""
         if expires_at is not None and not rules.can_be_expiry(expires_at, self._clock.now()):
             raise TokenExpiryError
-        made_by = principal.id if principal.kind is PrincipalKind.USER else None
-        return await self._add_token(principal.team_id, made_by, rules.clean_name(name), expires_at)
+        name = rules.clean_name(name)
+        if principal.kind is PrincipalKind.USER:
+            return await self._add_token(
+                principal.team_id, principal.id, name, expires_at, operator=principal.operator
+            )
+        # One that a program makes may what the program's own may, and no longer than who made that.
+        own = await self.token(principal)
+        return await self._add_token(
+            own.team_id,
+            own.made_by,
+            name,
+            expires_at,
+            role=own.role,
+            own_role=own.own_role,
+            operator=own.operator,
+        )
 
     async def revoke_token(self, principal: Principal, token_id: UUID) -> None:
         if not await queries.revoke_token(principal.team_id, token_id, self._clock.now()):
@@ -312,21 +378,33 @@ class Accounts:
     def close(self) -> None:
         self._passwords.close()
 
-    async def _valid_token(self, secret: str) -> TokenRecord | None:
+    async def _valid_token(self, secret: str) -> tuple[TokenRecord, Standing] | None:
         if not rules.looks_like_token(secret):
             return None
-        token, now = await queries.find_token(rules.digest(secret)), self._clock.now()
-        if token is None or token.revoked_at is not None:
+        found, now = await queries.find_token(rules.digest(secret)), self._clock.now()
+        if found is None:
+            return None
+        token = found[0]
+        if token.revoked_at is not None:
             return None
         if token.expires_at is not None and token.expires_at <= now:
             return None
         if rules.needs_touch(token.last_used_at, now):
             await queries.touch_token(token.id, now)
-        return token
+        return found
 
     async def _add_token(
-        self, team_id: UUID, made_by: UUID | None, name: str, expires_at: datetime | None
+        self,
+        team_id: UUID,
+        made_by: UUID | None,
+        name: str,
+        expires_at: datetime | None,
+        *,
+        role: str = Role.OWNER,
+        own_role: UUID | None = None,
+        operator: bool = False,
     ) -> NewToken:
+        """A person's may what he may, whatever that is at the time: all that an owner may, but for what he may not."""
         secret = rules.make_token(secrets.token_bytes(32))
         record = TokenRecord(
             id=new_id(),
@@ -334,11 +412,13 @@ class Accounts:
             made_by=made_by,
             name=name,
             prefix=rules.shown_prefix(secret),
-            role=rules.OWNER,
+            role=role,
             created_at=self._clock.now(),
             expires_at=expires_at,
             last_used_at=None,
             revoked_at=None,
+            own_role=own_role,
+            operator=operator,
         )
         await queries.add_token(record, rules.digest(secret))
         self._emit(events.TokenCreated(record.id, name))

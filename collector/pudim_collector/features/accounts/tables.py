@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from piccolo.columns import UUID, Bytea, ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns import UUID, Boolean, Bytea, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.table import Table
 
 from pudim_collector.infra.database import database
@@ -15,22 +15,24 @@ class Team(Table, tablename="teams", db=database):
 
 
 class User(Table, tablename="users", db=database):
-    """`email_key` is the address as compared, `email` as written."""
+    """`email_key` is the address as compared, `email` as written. An operator looks after the installation itself."""
 
     id = UUID(primary_key=True)
-    team = ForeignKey(Team, null=False)
     name = Varchar(length=128)
     email = Varchar(length=254)
     email_key = Varchar(length=254, unique=True)
     password_hash = Text()
-    role = Varchar(length=32)
     created_at = Timestamptz()
     language = Varchar(length=16, null=True, default=None)
     time_zone = Varchar(length=64, null=True, default=None)
+    operator = Boolean(default=False)
 
 
 class Session(Table, tablename="sessions", db=database):
-    """A browser that signed in; its secret is in its cookie only. `proved_at`: when it last showed more than that."""
+    """A browser that signed in, and the team that it is in; its secret is in its cookie only.
+
+    `proved_at`: when it last showed more than that.
+    """
 
     id = UUID(primary_key=True)
     user_id = ForeignKey(User, null=False)
@@ -40,6 +42,7 @@ class Session(Table, tablename="sessions", db=database):
     proved_at = Timestamptz(null=True, default=None)
     address = Varchar(length=64)
     user_agent = Varchar(length=256)
+    team_id = ForeignKey(Team, null=True, default=None)
 
 
 class ApiToken(Table, tablename="api_tokens", db=database):
@@ -56,6 +59,8 @@ class ApiToken(Table, tablename="api_tokens", db=database):
     expires_at = Timestamptz(null=True, default=None)
     last_used_at = Timestamptz(null=True, default=None)
     revoked_at = Timestamptz(null=True, default=None)
+    own_role = UUID(null=True, default=None)
+    operator = Boolean(default=False)
 
 
 class SetupLink(Table, tablename="setup_links", db=database):

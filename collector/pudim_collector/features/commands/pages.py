@@ -29,7 +29,7 @@ class CommandPages(Controller):
     include_in_schema = False
     path = "/servers/{server_id:uuid}/commands"
 
-    @get(opt=requires("commands:read"))
+    @get(opt=requires("commands:read", on="server_id"))
     async def commands(
         self,
         request: Page,
@@ -40,7 +40,7 @@ class CommandPages(Controller):
     ) -> Response[str]:
         return await _page(request, server_id, principal, servers, commands)
 
-    @post(opt=requires("commands:run"))
+    @post(opt=requires("commands:run", on="server_id"))
     async def run(  # noqa: PLR0917 - one argument a part
         self,
         request: Page,
@@ -57,11 +57,11 @@ class CommandPages(Controller):
         return Redirect(f"/servers/{server_id}/commands", status_code=_SEE_OTHER)
 
 
-def panel_context(panel: Panel, principal: Principal) -> dict[str, Any]:
+def panel_context(panel: Panel, principal: Principal, server_id: UUID) -> dict[str, Any]:
     """What commands/_panel.html needs as `commands`."""
     policy = panel.policy
     return {
-        "may_run": principal.may("commands:run"),
+        "may_run": principal.may_on("commands:run", server_id),
         "policy": msgspec.to_builtins(policy.document) if policy else None,
         "policy_at": policy.received_at.isoformat() if policy else None,
         "items": [msgspec.to_builtins(HostCommand.of(one)) for one in panel.commands],
@@ -95,6 +95,6 @@ async def _page(  # noqa: PLR0917 - one argument a part
         title=f"Commands of {view.name}",
         status=refusal.status if refusal else 200,
         server=msgspec.to_builtins(view),
-        commands=panel_context(await commands.panel(server_id), principal),
+        commands=panel_context(await commands.panel(server_id), principal, server_id),
         refusal=f"{refusal.detail} {refusal.hint}".strip() if refusal else None,
     )

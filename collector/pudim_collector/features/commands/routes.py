@@ -19,7 +19,7 @@ class CommandsApi(Controller):
     path = "/api/v2/servers/{server_id:uuid}/commands"
     tags = ("Commands",)
 
-    @get(opt=requires("commands:read"), operation_id="list_commands")
+    @get(opt=requires("commands:read", on="server_id"), operation_id="list_commands")
     async def commands(
         self,
         server_id: FromPath[UUID],
@@ -30,7 +30,7 @@ class CommandsApi(Controller):
         found = [HostCommand.of(one) for one in await commands.page(server_id, paging)]
         return HostCommandPage(found, paging.next_cursor)
 
-    @post(opt=requires("commands:run"), operation_id="run_command")
+    @post(opt=requires("commands:run", on="server_id"), operation_id="run_command")
     async def run(
         self,
         server_id: FromPath[UUID],
@@ -41,7 +41,7 @@ class CommandsApi(Controller):
         """Ask a server's host to do something. It is signed and sent when its agent is connected; the host decides."""
         return HostCommand.of(await commands.ask(principal, server_id, data.action, data.args))
 
-    @get("/{command_id:uuid}", opt=requires("commands:read"), operation_id="get_command")
+    @get("/{command_id:uuid}", opt=requires("commands:read", on="server_id"), operation_id="get_command")
     async def command(
         self,
         server_id: FromPath[UUID],

@@ -136,12 +136,12 @@ class HostCommands:
 
     async def of(self, server_id: UUID, most: int = MOST_LISTED) -> list[CommandView]:
         """The newest first. Raises NoSuchServer."""
-        await self._servers.existing([server_id])
+        await self._servers.one(server_id)
         return [self._view(one) for one in await queries.newest(server_id, most)]
 
     async def page(self, server_id: UUID, paging: Paging) -> list[CommandView]:
         """One page, the newest first. Raises NoSuchServer."""
-        await self._servers.existing([server_id])
+        await self._servers.one(server_id)
         found = await queries.newest(server_id, paging.limit + 1, before=paging.after(tuple[datetime, UUID]))
         return [self._view(one) for one in paging.page(found, lambda one: (one.asked_at, one.id))]
 

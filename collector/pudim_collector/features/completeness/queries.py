@@ -14,6 +14,7 @@ import msgspec
 
 from pudim_collector.features.completeness.rules import Completeness, Gap, State
 from pudim_collector.infra.database import database
+from pudim_collector.infra.scoping import BY_SERVER, Scope, scoped
 from pudim_collector.series.statements import fetch
 
 _COLUMNS = "server_id, day, expected, stored, late, state, gaps::text, gaps_left_out, computed_at"
@@ -36,9 +37,10 @@ async def days_of(server_id: UUID, first: date, last: date) -> list[JudgedDay]:
     return await _judged(query, server_id, first, last)
 
 
-async def servers_of(day: date) -> list[JudgedDay]:
-    query = f"SELECT {_COLUMNS} FROM completeness WHERE day = $1"  # noqa: S608 - constants
-    return await _judged(query, day)
+async def servers_of(scope: Scope, day: date) -> list[JudgedDay]:
+    query: LiteralString = f"SELECT {_COLUMNS} FROM completeness WHERE day = $1 AND {BY_SERVER}"  # noqa: S608 - constants
+    statement, values = scoped(scope, query, [day])
+    return await _judged(statement, *values)
 
 
 async def judged_since(first: date) -> dict[tuple[UUID, date], datetime]:

@@ -19,6 +19,7 @@ from pudim_collector.features.completeness.schemas import (
 )
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.infra.auth import requires
+from pudim_collector.infra.scoping import Scope
 
 MOST_DAYS = 366
 _SHOWN = timedelta(days=29)
@@ -40,7 +41,7 @@ class CompletenessApi(Controller):
 
     @get(
         "/servers/{server_id:uuid}/completeness",
-        opt=requires("servers:read"),
+        opt=requires("servers:read", on="server_id"),
         operation_id="server_completeness",
     )
     async def server(
@@ -58,8 +59,10 @@ class CompletenessApi(Controller):
         days = await ledger.days(server_id, first, last)
         return ServerCompleteness(server_id, first, last, [DayCompleteness.of(day) for day in days])
 
-    @get("/completeness", opt=requires("servers:read"), operation_id="fleet_completeness")
-    async def fleet(self, ledger: NamedDependency[DayLedger], day: Day = None) -> FleetCompleteness:
+    @get("/completeness", opt=requires("servers:read", each=True), operation_id="fleet_completeness")
+    async def fleet(
+        self, ledger: NamedDependency[DayLedger], within: NamedDependency[Scope], day: Day = None
+    ) -> FleetCompleteness:
         """One day of all servers, the worst first; of today, what was known minutes ago."""
         day = day or ledger.clock.now().date()
-        return FleetCompleteness(day, [FleetMember.among(one) for one in await ledger.fleet(day)])
+        return FleetCompleteness(day, [FleetMember.among(one) for one in await ledger.fleet(day, within)])

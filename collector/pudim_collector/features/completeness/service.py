@@ -29,6 +29,7 @@ from pudim_collector.features.completeness.rules import (
     percent,
 )
 from pudim_collector.features.servers.service import Enrolment, Servers
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.attendance import Attendance
 from pudim_collector.series.presence import Minutes, Presence, Wanted
@@ -163,10 +164,10 @@ class DayLedger:
         days = await self.days(server_id, today - timedelta(days=STRIP_DAYS - 1), today)
         return Strip([StripDay.of(day) for day in days], _share(days[-_MONTH:]), _share(days))
 
-    async def fleet(self, day: date) -> list[ServerDay]:
-        """Every server's day, the worst first."""
-        servers = await self.servers.enrolments()
-        kept = {one.server_id: one for one in await queries.servers_of(day)}
+    async def fleet(self, day: date, scope: Scope) -> list[ServerDay]:
+        """The day of every server within the scope, the worst first."""
+        servers = await self.servers.enrolments(within=scope)
+        kept = {one.server_id: one for one in await queries.servers_of(scope, day)}
         facts = await self._facts([])
         found = [
             ServerDay(

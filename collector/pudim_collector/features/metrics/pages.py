@@ -31,7 +31,7 @@ _EMBEDDED = (("checks", "Checks", "checks:read"), ("commands", "Commands", "comm
 class MetricPages(Controller):
     include_in_schema = False
 
-    @get("/servers/{server_id:uuid}", opt=requires("servers:read"))
+    @get("/servers/{server_id:uuid}", opt=requires("servers:read", on="server_id"))
     async def server(  # noqa: PLR0917 - one argument a part of the page
         self,
         request: Request[Any, Any, Any],
@@ -53,10 +53,14 @@ class MetricPages(Controller):
             strip=msgspec.to_builtins(await ledger.strip(server_id)),
             groups=await metrics.groups(server_id),
             host=await notices.shown(view),
-            embedded=[(name, title) for name, title, permission in _EMBEDDED if principal.may(permission)],
+            embedded=[
+                (name, title)
+                for name, title, permission in _EMBEDDED
+                if principal.may_on(permission, server_id)
+            ],
         )
 
-    @get("/live/servers/{server_id:uuid}", opt=requires("servers:read"))
+    @get("/live/servers/{server_id:uuid}", opt=requires("servers:read", on="server_id"))
     async def live(
         self,
         request: Request[Any, Any, Any],

@@ -29,6 +29,7 @@ from pudim_collector.infra.auth import requires
 from pudim_collector.infra.disconnect import while_connected
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.series.answering import BadQuestion, Question, Rank
 from pudim_collector.series.combining import Aggregate, RankBy
 from pudim_collector.series.limits import MAX_POINTS
@@ -134,18 +135,25 @@ class MetricsApi(Controller):
     path = "/api/v2"
     tags = ("Metrics",)
 
-    @get("/servers/{server_id:uuid}/latest", opt=requires("servers:read"), operation_id="latest_samples")
+    @get(
+        "/servers/{server_id:uuid}/latest",
+        opt=requires("servers:read", on="server_id"),
+        operation_id="latest_samples",
+    )
     async def latest(
         self, server_id: FromPath[UUID], metrics: NamedDependency[Metrics]
     ) -> list[LatestSample]:
         """The newest sample of each of a server's series, not older than five minutes."""
         return [LatestSample.of(latest) for latest in await metrics.latest(server_id)]
 
-    @get("/series", opt=requires("servers:read") | limited(Action.QUERY), operation_id="read_series")
+    @get(
+        "/series", opt=requires("servers:read", each=True) | limited(Action.QUERY), operation_id="read_series"
+    )
     async def series(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,
         metrics: NamedDependency[Metrics],
+        within: NamedDependency[Scope],
         metric: MetricName,
         server: ServerIds = None,
         tag: Tags = None,
@@ -167,7 +175,7 @@ class MetricsApi(Controller):
         span = parse_range(start, end, metrics.clock.now())
         names = [metric] if percentile is None else [metric, *(metric + suffix for suffix in SUFFIXES)]
         question = Question(
-            await metrics.selected(names, server or (), tag or (), where or ()),
+            metrics.selected(within, names, server or (), tag or (), where or ()),
             span.start,
             span.end,
             points,
@@ -181,11 +189,16 @@ class MetricsApi(Controller):
         found = await while_connected(request, metrics.read(question))
         return SeriesRange.of(metric, span, found, column or ALL_COLUMNS)
 
-    @get("/charts", opt=requires("servers:read") | limited(Action.QUERY, cost=2), operation_id="read_charts")
+    @get(
+        "/charts",
+        opt=requires("servers:read", each=True) | limited(Action.QUERY, cost=2),
+        operation_id="read_charts",
+    )
     async def charts(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,
         metrics: NamedDependency[Metrics],
+        within: NamedDependency[Scope],
         metric: MetricNames,
         server: ServerIds = None,
         tag: Tags = None,
@@ -197,15 +210,16 @@ class MetricsApi(Controller):
     ) -> Charts:
         """Several metrics of some servers over a range at once, as the charts of a page need them."""
         span = parse_range(start, end, metrics.clock.now())
-        selector = await metrics.selected(metric, server or (), tag or (), where or ())
+        selector = metrics.selected(within, metric, server or (), tag or (), where or ())
         question = Question(selector, span.start, span.end, points, step)
         return Charts.of(selector.metrics, span, await while_connected(request, metrics.read(question)))
 
-    @get("/top", opt=requires("servers:read") | limited(Action.QUERY), operation_id="read_top")
+    @get("/top", opt=requires("servers:read", each=True) | limited(Action.QUERY), operation_id="read_top")
     async def top(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,
         metrics: NamedDependency[Metrics],
+        within: NamedDependency[Scope],
         metric: MetricName,
         server: ServerIds = None,
         tag: Tags = None,
@@ -216,23 +230,32 @@ class MetricsApi(Controller):
         order: Annotated[Order, QueryParameter(description="`asc` for the lowest instead.")] = Order.DESC,
     ) -> list[TopSample]:
         """The series of a metric with the highest latest values, not older than five minutes."""
-        selector = await metrics.selected([metric], server or (), tag or (), where or ())
+        selector = metrics.selected(within, [metric], server or (), tag or (), where or ())
         found = metrics.top(selector, limit, lowest=order is Order.ASC)
         return [TopSample.of(one) for one in await while_connected(request, found)]
 
-    @get("/metrics", opt=requires("servers:read"), operation_id="list_metrics")
-    async def names(self, metrics: NamedDependency[Metrics], paging: NamedDependency[Paging]) -> MetricPage:
-        """The metrics that were ever stored, by name."""
-        found = [Metric.of(one) for one in await metrics.names()]
+    @get("/metrics", opt=requires("servers:read", each=True), operation_id="list_metrics")
+    async def names(
+        self,
+        metrics: NamedDependency[Metrics],
+        within: NamedDependency[Scope],
+        paging: NamedDependency[Paging],
+    ) -> MetricPage:
+        """The metrics that were ever stored of the servers that one may see, by name."""
+        found = [Metric.of(one) for one in await metrics.names(within)]
         shown = paging.cut(found, tuple[str, str], lambda one: (one.name, one.unit))
         return MetricPage(shown, paging.next_cursor)
 
-    @get("/metrics/{name:str}/labels", opt=requires("servers:read"), operation_id="list_labels")
+    @get("/metrics/{name:str}/labels", opt=requires("servers:read", each=True), operation_id="list_labels")
     async def labels(
-        self, name: FromPath[str], metrics: NamedDependency[Metrics], paging: NamedDependency[Paging]
+        self,
+        name: FromPath[str],
+        metrics: NamedDependency[Metrics],
+        within: NamedDependency[Scope],
+        paging: NamedDependency[Paging],
     ) -> LabelPage:
         """The labels of a metric's series, each with at most a thousand of its values."""
-        found = await metrics.labels(name)
+        found = await metrics.labels(within, name)
         shown = paging.cut(found, tuple[str], lambda one: (one,))
         return LabelPage([Label.of(one, found[one], _MOST_VALUES) for one in shown], paging.next_cursor)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pudim_collector.features.metrics.rules import KNOWN, Group, Place, charts_of
 from pudim_collector.features.servers.service import COMMITTED, Servers
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.series.answering import Question, Reading
 from pudim_collector.series.catalogue import Named
@@ -41,17 +42,22 @@ class Metrics:
         found = await self.reader.latest([server_id], self.clock.now() - _LATEST_SINCE)
         return sorted(found, key=lambda latest: latest.series)
 
-    async def selected(
-        self, metrics: Sequence[str], server_ids: Sequence[UUID], tags: Sequence[str], where: Sequence[str]
+    @staticmethod
+    def selected(
+        within: Scope,
+        metrics: Sequence[str],
+        server_ids: Sequence[UUID],
+        tags: Sequence[str],
+        where: Sequence[str],
     ) -> Selector:
-        """Series of all servers where neither ids nor tags are named. Raises NoSuchServer or BadMatcher."""
+        """Series of all servers within the scope where neither ids nor tags are named.
+
+        Raises NoSuchServer or BadMatcher.
+        """
         matchers = tuple(parse_matcher(one) for one in where)
+        chosen = within.existing(server_ids) if server_ids else within.visible
         if tags:
-            chosen: frozenset[UUID] | None = await self.servers.tagged(tags)
-            if server_ids:
-                chosen = (chosen or frozenset()) & await self.servers.existing(server_ids)
-        else:
-            chosen = await self.servers.existing(server_ids) if server_ids else None
+            chosen &= within.tagged(tags)
         return Selector(tuple(dict.fromkeys(metrics)), chosen, matchers)
 
     async def read(self, question: Question) -> Reading:
@@ -62,8 +68,9 @@ class Metrics:
         """The series with the highest, or lowest, values of the last minutes."""
         return await self.reader.top(selector, most, self.clock.now() - _LATEST_SINCE, lowest=lowest)
 
-    async def names(self) -> list[Named]:
-        return await self.reader.metrics()
+    async def names(self, within: Scope) -> list[Named]:
+        """Metrics that servers within the scope ever had, by name."""
+        return await self.reader.metrics(within.visible)
 
     async def groups(self, server_id: UUID) -> list[Group]:
         """The charts of a server, as far as its agent ever measured what they show.
@@ -72,8 +79,8 @@ class Metrics:
         """
         return charts_of(await self.reader.metrics_of(server_id)) or [KNOWN[0]]
 
-    async def labels(self, metric: str) -> dict[str, set[str]]:
-        return await self.reader.labels(Selector((metric,)))
+    async def labels(self, within: Scope, metric: str) -> dict[str, set[str]]:
+        return await self.reader.labels(Selector((metric,), within.visible))
 
     async def watch(self, server_id: UUID, after: Place | None) -> AsyncIterator[list[StoredFrame]]:
         """Frames of one server as they are committed, and an empty list now and then; it is sampled each second.

@@ -37,7 +37,7 @@ class Part(StrEnum):
 class NoticePages(Controller):
     include_in_schema = False
 
-    @get("/servers/{server_id:uuid}/parts/{part:str}", opt=requires("servers:read"))
+    @get("/servers/{server_id:uuid}/parts/{part:str}", opt=requires("servers:read", on="server_id"))
     async def part(
         self,
         request: Page,
@@ -56,7 +56,7 @@ class NoticePages(Controller):
             host=await notices.shown(view),
         )
 
-    @get("/live/servers/{server_id:uuid}/notices", opt=requires("servers:read"))
+    @get("/live/servers/{server_id:uuid}/notices", opt=requires("servers:read", on="server_id"))
     async def live(
         self,
         request: Page,

@@ -28,7 +28,7 @@ class NoticesApi(Controller):
     path = "/api/v2/servers/{server_id:uuid}"
     tags = ("Hosts",)
 
-    @get("/facts", opt=requires("servers:read"), operation_id="get_host_facts")
+    @get("/facts", opt=requires("servers:read", on="server_id"), operation_id="get_host_facts")
     async def facts(
         self,
         server_id: FromPath[UUID],
@@ -38,7 +38,7 @@ class NoticesApi(Controller):
         """What a server's host is: system, kernel, processor, addresses."""
         return HostFacts(**await _told(servers, notices, server_id, Kind.FACTS))
 
-    @get("/processes", opt=requires("servers:read"), operation_id="get_host_processes")
+    @get("/processes", opt=requires("servers:read", on="server_id"), operation_id="get_host_processes")
     async def processes(
         self,
         server_id: FromPath[UUID],
@@ -48,7 +48,7 @@ class NoticesApi(Controller):
         """The processes that use the most processor time and memory."""
         return HostProcesses(**await _told(servers, notices, server_id, Kind.PROCESSES))
 
-    @get("/containers", opt=requires("servers:read"), operation_id="get_host_containers")
+    @get("/containers", opt=requires("servers:read", on="server_id"), operation_id="get_host_containers")
     async def containers(
         self,
         server_id: FromPath[UUID],
@@ -58,7 +58,7 @@ class NoticesApi(Controller):
         """The host's containers, with their state and health."""
         return HostContainers(**await _told(servers, notices, server_id, Kind.CONTAINERS))
 
-    @get("/units", opt=requires("servers:read"), operation_id="get_host_units")
+    @get("/units", opt=requires("servers:read", on="server_id"), operation_id="get_host_units")
     async def units(
         self,
         server_id: FromPath[UUID],
@@ -68,7 +68,7 @@ class NoticesApi(Controller):
         """The host's systemd units, failed ones first."""
         return HostUnits(**await _told(servers, notices, server_id, Kind.UNITS))
 
-    @get("/disks", opt=requires("servers:read"), operation_id="get_host_disks")
+    @get("/disks", opt=requires("servers:read", on="server_id"), operation_id="get_host_disks")
     async def disks(
         self,
         server_id: FromPath[UUID],
@@ -78,7 +78,7 @@ class NoticesApi(Controller):
         """How the host's disks are by their own judgement, and its arrays."""
         return HostDisks(**await _told(servers, notices, server_id, Kind.DISKS))
 
-    @get("/custom", opt=requires("servers:read"), operation_id="get_host_metric_sources")
+    @get("/custom", opt=requires("servers:read", on="server_id"), operation_id="get_host_metric_sources")
     async def custom(
         self,
         server_id: FromPath[UUID],
@@ -88,7 +88,7 @@ class NoticesApi(Controller):
         """Where the agent collects metrics of other programs, and what it had to drop."""
         return HostMetricSources(**await _told(servers, notices, server_id, Kind.CUSTOM))
 
-    @get("/policy", opt=requires("servers:read"), operation_id="get_host_policy")
+    @get("/policy", opt=requires("servers:read", on="server_id"), operation_id="get_host_policy")
     async def policy(
         self,
         server_id: FromPath[UUID],

@@ -8,15 +8,16 @@ from pudim_collector.features.servers.pages import ServerPages
 from pudim_collector.features.servers.routes import AgentEnrolment, EnrolmentTokens, ServersApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
+from pudim_collector.infra.permissions import Permission, Role
 
 FEATURE = Feature(
     name="servers",
     controllers=[ServersApi, EnrolmentTokens, AgentEnrolment, ServerPages],
     permissions={
-        "servers:read": "See servers and their metrics",
-        "servers:enrol": "Add servers",
-        "servers:change": "Rename servers and tag them",
-        "servers:revoke": "Take nothing more from a server's agent",
+        "servers:read": Permission("See servers and their metrics", Role.VIEWER, on_server=True),
+        "servers:enrol": Permission("Add servers"),
+        "servers:change": Permission("Rename servers and tag them", on_server=True),
+        "servers:revoke": Permission("Take nothing more from a server's agent", on_server=True),
     },
     navigation=[NavigationEntry("Servers", "/servers", "server", "servers:read")],
     migrations=MigrationApp("servers", Path(__file__).parent / "piccolo_migrations"),

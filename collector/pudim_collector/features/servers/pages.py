@@ -15,8 +15,10 @@ from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
 from pudim_collector.features.servers.rules import reach
 from pudim_collector.features.servers.schemas import Name, Server, Tags
 from pudim_collector.features.servers.service import Changes, Invitation, Invitations, Servers
-from pudim_collector.infra.auth import public, requires
+from pudim_collector.infra.auth import Principal, public, requires
+from pudim_collector.infra.gate import scope_now
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.streaming import while_admitted
 
 Page = Request[Any, Any, Any]
@@ -44,11 +46,15 @@ class ServerPages(Controller):
     async def home(self) -> Redirect:
         return Redirect("/servers", status_code=303)
 
-    @get("/servers", opt=requires("servers:read"))
+    @get("/servers", opt=requires("servers:read", each=True))
     async def servers(
-        self, request: Page, servers: NamedDependency[Servers], tag: Tags = None
+        self,
+        request: Page,
+        servers: NamedDependency[Servers],
+        within: NamedDependency[Scope],
+        tag: Tags = None,
     ) -> Response[str]:
-        found = await _plain(servers, tag or ())
+        found = await _plain(servers, within, tag or ())
         return render(request, "servers/list.html", title="Servers", servers=found, chosen=tag or [])
 
     @get("/servers/add", opt=requires("servers:enrol"))
@@ -59,12 +65,14 @@ class ServerPages(Controller):
     async def add(
         self,
         request: Page,
+        principal: NamedDependency[Principal],
         invitations: NamedDependency[Invitations],
         data: URLEncodedBody[AddForm],
     ) -> Response[str]:
-        return _add_page(request, invitations, await invitations.invite(data.name.strip() or None))
+        made = await invitations.invite(data.name.strip() or None, principal.team_id)
+        return _add_page(request, invitations, made)
 
-    @post("/servers/{server_id:uuid}/tags", opt=requires("servers:change"))
+    @post("/servers/{server_id:uuid}/tags", opt=requires("servers:change", on="server_id"))
     async def tag(
         self,
         server_id: FromPath[UUID],
@@ -74,15 +82,16 @@ class ServerPages(Controller):
         await servers.change(server_id, tags=[one for one in data.tags.split(",") if one.strip()])
         return Redirect(f"/servers/{server_id}", status_code=303)
 
-    @get("/live/servers", opt=requires("servers:read"))
+    @get("/live/servers", opt=requires("servers:read", each=True))
     async def live(
         self,
         request: Page,
         servers: NamedDependency[Servers],
         changes: NamedDependency[Changes],
+        within: NamedDependency[Scope],
         tag: Tags = None,
     ) -> ServerSentEvent:
-        return ServerSentEvent(while_admitted(request, _states(servers, changes, tag or ())))
+        return ServerSentEvent(while_admitted(request, _states(request, servers, changes, within, tag or ())))
 
 
 def _add_page(request: Page, invitations: Invitations, made: Invitation | None) -> Response[str]:
@@ -98,15 +107,20 @@ def _add_page(request: Page, invitations: Invitations, made: Invitation | None) 
     )
 
 
-async def _plain(servers: Servers, tags: Sequence[str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = msgspec.to_builtins([Server.of(view) for view in await servers.all(tags)])
+async def _plain(servers: Servers, within: Scope, tags: Sequence[str]) -> list[dict[str, Any]]:
+    views = await servers.all(within, tags)
+    found: list[dict[str, Any]] = msgspec.to_builtins([Server.of(view) for view in views])
     return found
 
 
 async def _states(
-    servers: Servers, changes: Changes, tags: Sequence[str]
+    request: Page, servers: Servers, changes: Changes, within: Scope, tags: Sequence[str]
 ) -> AsyncIterator[ServerSentEventMessage]:
+    """Of the servers that are within reach now, which may be others than when the stream began."""
     wanted = ("id", "name", "state", "last_seen_at", "cpu", "memory", "disk", "signs")
     async for _ in changes.ticks(_PAUSE):
-        states = [{name: server[name] for name in wanted} for server in await _plain(servers, tags)]
+        states = [
+            {name: server[name] for name in wanted}
+            for server in await _plain(servers, scope_now(request, within), tags)
+        ]
         yield ServerSentEventMessage(event="servers", data=msgspec.json.encode(states).decode())

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
-from psycopg.rows import dict_row
 
 from pudim_collector.features.servers.rules import Named, ServerKind
 from pudim_collector.features.servers.tables import EnrolmentToken, Server
 from pudim_collector.infra.api.selectors import Selector
 from pudim_collector.infra.database import database
-
-_AFTER = (
-    "SELECT * FROM servers WHERE tags @> $1::text[] AND ($2::text IS NULL OR (name, id) > ($2, $3::uuid))"
-)
+from pudim_collector.infra.scoping import IN_SCOPE, OF_TEAM, Scope, rows
+from pudim_collector.series.statements import fetch
 
 
 @dataclass(frozen=True)
@@ -44,72 +41,112 @@ class TokenRecord:
     name: str | None
     expires_at: datetime
     used_at: datetime | None
+    team_id: UUID
 
 
-def _server(row: dict[str, Any]) -> ServerRecord:
+_COLUMNS: LiteralString = (
+    "servers.id, servers.name, servers.public_key, servers.enrolled_at, servers.revoked_at, servers.agent_version,"
+    " servers.facts::text, servers.kind, servers.seen_at, servers.tags, servers.opened_at"
+)
+_BY_NAME: LiteralString = "ORDER BY servers.name, servers.id"
+_AFTER: LiteralString = (
+    f"SELECT {_COLUMNS} FROM servers WHERE {IN_SCOPE} AND tags @> $1::text[]"  # noqa: S608 - constants
+    " AND ($2::text IS NULL OR (name, id) > ($2, $3::uuid))"
+)
+
+
+def _server(row: Sequence[Any]) -> ServerRecord:
+    server_id, name, key, enrolled_at, revoked_at, agent_version, facts, kind, *rest = row
     return ServerRecord(
-        row["id"],
-        row["name"],
-        None if row["public_key"] is None else bytes(row["public_key"]),
-        row["enrolled_at"],
-        row["revoked_at"],
-        row["agent_version"],
-        msgspec.json.decode(row["facts"], type=dict[str, str]),
-        ServerKind(row["kind"]),
-        row["seen_at"],
-        row["tags"],
-        row["opened_at"],
+        server_id,
+        name,
+        None if key is None else bytes(key),
+        enrolled_at,
+        revoked_at,
+        agent_version,
+        msgspec.json.decode(facts, type=dict[str, str]),
+        ServerKind(kind),
+        *rest,
     )
 
 
-async def all_servers() -> list[ServerRecord]:
-    return [_server(row) for row in await Server.select().order_by(Server.name, Server.id)]
+async def all_servers(scope: Scope) -> list[ServerRecord]:
+    query: LiteralString = f"SELECT {_COLUMNS} FROM servers WHERE {IN_SCOPE} {_BY_NAME}"  # noqa: S608 - constants
+    return [_server(row) for row in await rows(scope, query)]
+
+
+async def every_server() -> list[ServerRecord]:
+    """Of all teams: for the system's own work."""
+    query: LiteralString = f"SELECT {_COLUMNS} FROM servers {_BY_NAME}"  # noqa: S608 - constants
+    return await _found(query)
 
 
 async def servers_after(
-    place: tuple[str, UUID] | None, tags: Sequence[str], selector: Selector, most: int
+    scope: Scope, place: tuple[str, UUID] | None, tags: Sequence[str], selector: Selector, most: int
 ) -> list[ServerRecord]:
-    """By name, those that come after `place`."""
+    """By name, those within the scope that come after `place`."""
     condition, asked = selector.condition("tags", 5)
-    query: Any = f"{_AFTER} AND {condition} ORDER BY name, id LIMIT $4"  # its values are parameters
+    query: Any = f"{_AFTER} AND {condition} {_BY_NAME} LIMIT $4"  # its values are parameters
     parameters = [list(tags), *(place or (None, None)), most, *asked]
-    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query, parameters)
-        return [_server(row) for row in await cursor.fetchall()]
+    return [_server(row) for row in await rows(scope, query, *parameters)]
 
 
 async def find_server(server_id: UUID, *, lock: bool = False) -> ServerRecord | None:
-    found = Server.select().where(Server.id == server_id).first()
-    row = await (found.lock_rows("UPDATE") if lock else found)
-    return None if row is None else _server(row)
+    """Whoever asks for it was let in to this very server, or is its agent."""
+    query: LiteralString = f"SELECT {_COLUMNS} FROM servers WHERE servers.id = $1"  # noqa: S608 - constants
+    return next(iter(await _found(f"{query} FOR UPDATE" if lock else query, server_id)), None)
 
 
 async def find_servers(server_ids: Sequence[UUID]) -> list[ServerRecord]:
-    rows = await Server.select().where(Server.id.is_in(list(server_ids))).order_by(Server.name, Server.id)
-    return [_server(row) for row in rows]
+    query: LiteralString = f"SELECT {_COLUMNS} FROM servers WHERE servers.id = ANY ($1) {_BY_NAME}"  # noqa: S608 - constants
+    return await _found(query, list(server_ids))
 
 
-async def insert_server(
-    server_id: UUID, name: str, public_key: bytes, facts: dict[str, str], now: datetime
+async def _found(query: LiteralString, *parameters: object) -> list[ServerRecord]:
+    async with database.connection() as connection:
+        return [_server(row) for row in await fetch(connection, query, parameters)]
+
+
+async def fleets() -> tuple[int, dict[UUID, dict[UUID, frozenset[str]]]]:
+    """Each team's servers with their tags, and the version as of which it is so."""
+    query: LiteralString = (
+        "SELECT tenancy.version, servers.team_id, servers.id, servers.tags"
+        " FROM tenancy LEFT JOIN servers ON true"
+    )
+    found: dict[UUID, dict[UUID, frozenset[str]]] = {}
+    version = 0
+    async with database.connection() as connection:
+        for version, team_id, server_id, tags in await fetch(connection, query):  # noqa: B007 - the same in each
+            if server_id is not None:
+                found.setdefault(team_id, {})[server_id] = frozenset(tags)
+    return version, found
+
+
+async def insert_server(  # noqa: PLR0917 - a server's parts
+    server_id: UUID,
+    name: str,
+    public_key: bytes,
+    facts: dict[str, str],
+    now: datetime,
+    team_id: UUID | None = None,
 ) -> None:
+    """Of the installation's first team if none is named."""
+    query: LiteralString = (
+        "INSERT INTO servers (id, team_id, name, public_key, facts, enrolled_at)"
+        " VALUES ($1, coalesce($2, (SELECT id FROM teams ORDER BY created_at, id LIMIT 1)), $3, $4, $5::jsonb, $6)"
+    )
     encoded = msgspec.json.encode(facts).decode()
-    await Server.insert(
-        Server(id=server_id, name=name, public_key=public_key, enrolled_at=now, facts=encoded)
-    )
+    async with database.connection() as connection:
+        await fetch(connection, query, [server_id, team_id, name, public_key, encoded, now])
 
 
-async def insert_outside(server_id: UUID, name: str, made_by: UUID, now: datetime) -> None:
-    await Server.insert(
-        Server(
-            id=server_id,
-            name=name,
-            public_key=None,
-            kind=ServerKind.OUTSIDE.value,
-            made_by=made_by,
-            enrolled_at=now,
-            facts="{}",
-        )
+async def insert_outside(server_id: UUID, team_id: UUID, name: str, made_by: UUID, now: datetime) -> None:
+    query: LiteralString = (
+        "INSERT INTO servers (id, team_id, name, kind, made_by, facts, enrolled_at)"
+        " VALUES ($1, $2, $3, 'outside', $4, '{}', $5)"
     )
+    async with database.connection() as connection:
+        await fetch(connection, query, [server_id, team_id, name, made_by, now])
 
 
 async def lock_outside() -> None:
@@ -118,15 +155,14 @@ async def lock_outside() -> None:
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('servers from outside', 0))")
 
 
-async def named(names: Sequence[str]) -> list[Named]:
-    rows = await Server.select(
-        Server.id, Server.name, Server.kind, Server.revoked_at, Server.enrolled_at
-    ).where(Server.name.is_in(list(names)))
+async def named(team_id: UUID, names: Sequence[str]) -> list[Named]:
+    """A team's servers of these names; another team's may be called the same."""
+    query: LiteralString = (
+        f"SELECT id, name, kind, revoked_at, enrolled_at FROM servers WHERE {OF_TEAM} AND name = ANY ($1)"  # noqa: S608 - constants
+    )
     return [
-        Named(
-            row["id"], row["name"], ServerKind(row["kind"]), row["revoked_at"] is not None, row["enrolled_at"]
-        )
-        for row in rows
+        Named(server_id, name, ServerKind(kind), revoked_at is not None, enrolled_at)
+        for server_id, name, kind, revoked_at, enrolled_at in await rows(Scope(team_id), query, list(names))
     ]
 
 
@@ -175,33 +211,34 @@ async def set_name_and_tags(server_id: UUID, name: str | None, tags: Sequence[st
         return bool(cursor.rowcount)
 
 
-async def server_ids() -> list[UUID]:
-    return [row["id"] for row in await Server.select(Server.id)]
-
-
-async def tagged_servers(tags: Sequence[str]) -> list[UUID]:
-    """Those with all of `tags`."""
-    async with database.connection() as connection:
-        cursor = await connection.execute("SELECT id FROM servers WHERE tags @> $1::text[]", [list(tags)])
-        return [row[0] for row in await cursor.fetchall()]
-
-
 async def revoked_servers() -> list[UUID]:
-    rows = await Server.select(Server.id).where(Server.revoked_at.is_not_null())
-    return [row["id"] for row in rows]
+    found = await Server.select(Server.id).where(Server.revoked_at.is_not_null())
+    return [row["id"] for row in found]
 
 
-async def insert_token(
-    token_id: UUID, token_hash: bytes, name: str | None, now: datetime, expires_at: datetime
+async def insert_token(  # noqa: PLR0917 - a token's parts
+    token_id: UUID,
+    token_hash: bytes,
+    name: str | None,
+    now: datetime,
+    expires_at: datetime,
+    team_id: UUID | None,
 ) -> None:
-    await EnrolmentToken.insert(
-        EnrolmentToken(id=token_id, token_hash=token_hash, name=name, created_at=now, expires_at=expires_at)
+    """For the installation's first team if none is named."""
+    query: LiteralString = (
+        "INSERT INTO enrolment_tokens (id, token_hash, name, created_at, expires_at, team_id)"
+        " VALUES ($1, $2, $3, $4, $5, coalesce($6, (SELECT id FROM teams ORDER BY created_at, id LIMIT 1)))"
     )
+    async with database.connection() as connection:
+        await fetch(connection, query, [token_id, token_hash, name, now, expires_at, team_id])
 
 
 async def find_token(token_hash: bytes) -> TokenRecord | None:
+    """Who shows the token needs nothing else: it says which team its server will belong to."""
     row = await EnrolmentToken.select().where(EnrolmentToken.token_hash == token_hash).first()
-    return None if row is None else TokenRecord(row["id"], row["name"], row["expires_at"], row["used_at"])
+    if row is None:
+        return None
+    return TokenRecord(row["id"], row["name"], row["expires_at"], row["used_at"], row["team_id"])
 
 
 async def claim_token(token_id: UUID, server_id: UUID, now: datetime) -> bool:

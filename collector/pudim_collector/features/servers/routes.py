@@ -25,26 +25,28 @@ from pudim_collector.features.servers.service import Invitations, Servers
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.api.selectors import LabelSelector, parse_selector
-from pudim_collector.infra.auth import public, requires
+from pudim_collector.infra.auth import Principal, public, requires
+from pudim_collector.infra.scoping import Scope
 
 
 class ServersApi(Controller):
     path = "/api/v2/servers"
     tags = ("Servers",)
 
-    @get(opt=requires("servers:read"), operation_id="list_servers")
+    @get(opt=requires("servers:read", each=True), operation_id="list_servers")
     async def servers(
         self,
         servers: NamedDependency[Servers],
+        within: NamedDependency[Scope],
         paging: NamedDependency[Paging],
         tag: Tags = None,
         label_selector: LabelSelector = None,
     ) -> ServerPage:
-        """Servers, by name."""
-        found = await servers.page(paging, tag or (), parse_selector(label_selector))
+        """The servers that one may see, by name."""
+        found = await servers.page(within, paging, tag or (), parse_selector(label_selector))
         return ServerPage([Server.of(view) for view in found], paging.next_cursor)
 
-    @get("/{server_id:uuid}", opt=requires("servers:read"), operation_id="get_server")
+    @get("/{server_id:uuid}", opt=requires("servers:read", on="server_id"), operation_id="get_server")
     async def server(
         self, server_id: FromPath[UUID], servers: NamedDependency[Servers], entity: NamedDependency[Entity]
     ) -> Server:
@@ -52,7 +54,7 @@ class ServersApi(Controller):
         entity.version = await servers.version(server_id)
         return Server.of(await servers.one(server_id))
 
-    @patch("/{server_id:uuid}", opt=requires("servers:change"), operation_id="change_server")
+    @patch("/{server_id:uuid}", opt=requires("servers:change", on="server_id"), operation_id="change_server")
     async def change(
         self,
         server_id: FromPath[UUID],
@@ -66,7 +68,7 @@ class ServersApi(Controller):
         entity.version = await servers.version(server_id)
         return Server.of(await servers.one(server_id))
 
-    @delete("/{server_id:uuid}", opt=requires("servers:revoke"), operation_id="revoke_server")
+    @delete("/{server_id:uuid}", opt=requires("servers:revoke", on="server_id"), operation_id="revoke_server")
     async def revoke(
         self, server_id: FromPath[UUID], servers: NamedDependency[Servers], entity: NamedDependency[Entity]
     ) -> None:
@@ -81,10 +83,13 @@ class EnrolmentTokens(Controller):
 
     @post(opt=requires("servers:enrol"), operation_id="create_enrolment_token")
     async def create(
-        self, invitations: NamedDependency[Invitations], data: JSONBody[NewEnrolmentToken | None] = None
+        self,
+        principal: NamedDependency[Principal],
+        invitations: NamedDependency[Invitations],
+        data: JSONBody[NewEnrolmentToken | None] = None,
     ) -> EnrolmentToken:
         """A single-use, short-lived token by which one agent makes itself known."""
-        invitation = await invitations.invite(data.name if data else None)
+        invitation = await invitations.invite(data.name if data else None, principal.team_id)
         return EnrolmentToken(
             invitation.token, invitation.expires_at, invitation.collector_key, invitation.command
         )

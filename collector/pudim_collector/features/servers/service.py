@@ -39,7 +39,9 @@ from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.api.selectors import Selector
+from pudim_collector.infra.auth import Sender
 from pudim_collector.infra.database import database
+from pudim_collector.infra.scoping import NO_FLEET, Fleet, NoSuchServer, Scope
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
@@ -60,13 +62,6 @@ SYSTEM = "os.description"
 ARCHITECTURE = "host.arch"
 KERNEL = "os.kernel"
 _QUIET = 5.0
-
-
-class NoSuchServer(PudimError):
-    """There is no server with this id."""
-
-    code = "no_such_server"
-    status = 404
 
 
 class EmptyName(PudimError):
@@ -189,17 +184,18 @@ class Servers:
     ) -> None:
         self._reader, self._announcements, self._clock = reader, announcements, clock
         self._signs, self._emit = signs, emit
-        self._seen: set[UUID] = set()
 
-    async def all(self, tags: Sequence[str] = ()) -> list[ServerView]:
-        """Those that have all of `tags`, by name."""
-        records = await queries.all_servers()
+    async def all(self, within: Scope, tags: Sequence[str] = ()) -> list[ServerView]:
+        """Those within the scope that have all of `tags`, by name."""
+        records = await queries.all_servers(within)
         return await self._views([one for one in records if set(tags) <= set(one.tags)])
 
-    async def page(self, paging: Paging, tags: Sequence[str], selector: Selector) -> list[ServerView]:
-        """One page of those that have all of `tags` and that `selector` selects, by name."""
+    async def page(
+        self, within: Scope, paging: Paging, tags: Sequence[str], selector: Selector
+    ) -> list[ServerView]:
+        """One page of those within the scope that have all of `tags` and that `selector` selects, by name."""
         after = paging.after(tuple[str, UUID])
-        found = await queries.servers_after(after, tags, selector, paging.limit + 1)
+        found = await queries.servers_after(within, after, tags, selector, paging.limit + 1)
         return await self._views(paging.page(found, lambda one: (one.name, one.id)))
 
     async def version(self, server_id: UUID, *, lock: bool = False) -> str:
@@ -219,28 +215,25 @@ class Servers:
             raise NoSuchServer
         return (await self._views([record]))[0]
 
-    async def enrolments(self, wanted: Sequence[UUID] | None = None) -> list[Enrolment]:
-        """Those of the `wanted` servers, of all if None are named. Raises NoSuchServer."""
-        records = await queries.all_servers() if wanted is None else await queries.find_servers(wanted)
-        if wanted is not None and len(records) < len(set(wanted)):
-            raise NoSuchServer
+    async def enrolments(
+        self, wanted: Sequence[UUID] | None = None, *, within: Scope | None = None
+    ) -> list[Enrolment]:
+        """Those of the `wanted` servers, or of all `within` a scope; of every team's for the system's own work.
+
+        Raises NoSuchServer.
+        """
+        if wanted is not None:
+            records = await queries.find_servers(wanted)
+            if len(records) < len(set(wanted)):
+                raise NoSuchServer
+        elif within is not None:
+            records = await queries.all_servers(within)
+        else:
+            records = await queries.every_server()
         return [
             Enrolment(one.id, one.name, one.kind is ServerKind.AGENT, one.enrolled_at, one.revoked_at)
             for one in records
         ]
-
-    async def existing(self, wanted: Sequence[UUID]) -> frozenset[UUID]:
-        """The `wanted` ids. Raises NoSuchServer."""
-        # Servers that were seen once are not looked up again: of one that was deleted since, nothing is found.
-        if not self._seen.issuperset(wanted):
-            self._seen.update(await queries.server_ids())
-        if not self._seen.issuperset(wanted):
-            raise NoSuchServer
-        return frozenset(wanted)
-
-    async def tagged(self, tags: Sequence[str]) -> frozenset[UUID]:
-        """The servers that have all of `tags`."""
-        return frozenset(await queries.tagged_servers(tags))
 
     async def change(
         self, server_id: UUID, name: str | None = None, tags: Sequence[str] | None = None
@@ -269,13 +262,16 @@ class Servers:
     async def revoked(self) -> list[UUID]:
         return await queries.revoked_servers()
 
-    async def create_token(self, name: str | None) -> NewToken:
-        """A single-use enrolment token; `name` is what the server will be called, else its host name."""
+    async def create_token(self, name: str | None, team_id: UUID | None = None) -> NewToken:
+        """A single-use enrolment token; `name` is what the server will be called, else its host name.
+
+        It adds to the team, to the installation's first one where none is named, as for this machine's own agent.
+        """
         now = self._clock.now()
         token = f"pud_enr_{secrets.token_urlsafe(24)}"
         expires_at = now + ENROLMENT_TOKEN_LIFE
         async with database.transaction():
-            await queries.insert_token(new_id(), _hash(token), name or None, now, expires_at)
+            await queries.insert_token(new_id(), _hash(token), name or None, now, expires_at, team_id)
             self._emit(events.ServerInvited(name or None, expires_at))
         return NewToken(token, expires_at)
 
@@ -321,7 +317,7 @@ class Servers:
                 raise EnrolmentTokenInvalid
             check_token(expires_at=record.expires_at, used_at=record.used_at, now=now)
             name = name_of(record.name, wish, facts.get(HOSTNAME), str(agent_id))
-            await queries.insert_server(agent_id, name, public_key, facts, now)
+            await queries.insert_server(agent_id, name, public_key, facts, now, record.team_id)
             if not await queries.claim_token(record.id, agent_id, now):
                 raise EnrolmentTokenUsed
             self._emit(events.ServerEnrolled(agent_id, name))
@@ -361,29 +357,44 @@ class OutsideServers:
 
     clock: Clock
 
-    async def place(self, names: Sequence[str], sender_id: UUID, most: int) -> UUID:
-        """The server called by the first of `names` that one bears, else a new one called by the last.
+    async def place(self, names: Sequence[str], sender: Sender) -> UUID:
+        """The server of the sender's team called by the first of `names` that one bears, else a new one called by the last.
 
-        Raises ServerRevoked, or TooManyServers when this sender has made `most` already.
+        Raises ServerRevoked, or TooManyServers when this sender has made as many as it may already.
         """
-        found = place_among(await queries.named(names), names)
+        found = place_among(await queries.named(sender.team_id, names), names)
         if found is not None:
             return found
         async with database.transaction():
             await queries.lock_outside()
-            found = place_among(await queries.named(names), names)
+            found = place_among(await queries.named(sender.team_id, names), names)
             if found is not None:
                 return found
-            made = await queries.count_made_by(sender_id)
-            if made >= most:
+            made = await queries.count_made_by(sender.id)
+            if made >= sender.most_servers:
                 raise TooManyServers(f"it has made {made} servers, as many as it may")
             server_id = new_id()
-            await queries.insert_outside(server_id, names[-1], sender_id, self.clock.now())
+            await queries.insert_outside(server_id, sender.team_id, names[-1], sender.id, self.clock.now())
             return server_id
 
     async def seen(self, servers: Sequence[UUID]) -> None:
         """Metrics of these were stored now."""
         await queries.set_seen(servers, self.clock.now())
+
+
+class TeamsServers:
+    """Implements pudim_collector.infra.scoping.Directory: read again when whoever asks was read with a later version."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._fleets: Mapping[UUID, Fleet] = {}
+
+    async def fleet(self, team_id: UUID, version: int) -> Fleet:
+        if self._version < version:
+            read, fleets = await queries.fleets()
+            if read > self._version:  # another request may have read a later one meanwhile
+                self._version, self._fleets = read, {team: Fleet(tags) for team, tags in fleets.items()}
+        return self._fleets.get(team_id, NO_FLEET)
 
 
 @dataclass(frozen=True)
@@ -410,8 +421,8 @@ class Invitations:
     key: Ed25519PrivateKey
     releases: Releases
 
-    async def invite(self, name: str | None) -> Invitation:
-        issued = await self.servers.create_token(name)
+    async def invite(self, name: str | None, team_id: UUID) -> Invitation:
+        issued = await self.servers.create_token(name, team_id)
         collector_key = to_text(public_bytes(self.key))
         enrol = f"--url {quote(self.url)} --token {issued.token} --collector-key {collector_key}"
         installs = self.releases.is_offered()

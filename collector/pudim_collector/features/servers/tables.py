@@ -23,6 +23,7 @@ class Server(Table, tablename="servers", db=database):
     agent_version = Varchar(length=256, null=True, default=None)
     facts = JSONB(default="{}")
     tags = Array(base_column=Text(), default=list)
+    team_id = UUID()
 
 
 class EnrolmentToken(Table, tablename="enrolment_tokens", db=database):
@@ -35,3 +36,4 @@ class EnrolmentToken(Table, tablename="enrolment_tokens", db=database):
     expires_at = Timestamptz()
     used_at = Timestamptz(null=True, default=None)
     server_id = UUID(null=True, default=None)
+    team_id = UUID()

@@ -8,11 +8,14 @@ from pudim_collector.features.sessions.pages import SessionPages
 from pudim_collector.features.sessions.routes import SessionRoutes
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
+from pudim_collector.infra.permissions import Permission, Role
 
 FEATURE = Feature(
     name="sessions",
     controllers=(SessionRoutes, SessionPages),
-    permissions={"account:secure": "Change one's own password, second factors and sessions"},
+    permissions={
+        "account:secure": Permission("Change one's own password, second factors and sessions", Role.GUEST)
+    },
     account_tabs=(NavigationEntry("Sessions", "/account/sessions", "device-desktop", "account:secure"),),
     migrations=MigrationApp("sessions", Path(__file__).parent / "piccolo_migrations"),
 )

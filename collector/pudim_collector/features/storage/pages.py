@@ -26,14 +26,14 @@ _SEE_OTHER: Literal[303] = 303
 class StoragePages(Controller):
     include_in_schema = False
 
-    @get("/storage", opt=requires("storage:read"))
+    @get("/storage", opt=requires("installation:read"))
     async def storage_page(
         self, request: Page, storage: NamedDependency[Storage], principal: NamedDependency[Principal]
     ) -> Response[str]:
         saved = request.query_params.get("saved") == "yes"
         return await _page(request, storage, principal, saved=saved)
 
-    @post("/storage", opt=requires("storage:write"), status_code=200)
+    @post("/storage", opt=requires("installation:write"), status_code=200)
     async def change(
         self,
         request: Page,
@@ -75,7 +75,7 @@ async def _page(
         errors={refusal.field: refusal.detail} if refusal else {},
         losses=losses or [],
         saved=saved,
-        may_change=principal.may("storage:write"),
+        may_change=principal.may("installation:write"),
         say_bytes=rules.say_bytes,
         say_days=rules.say_days,
     )

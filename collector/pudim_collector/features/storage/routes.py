@@ -16,7 +16,7 @@ class StorageApi(Controller):
     path = "/api/v2/storage"
     tags = ("Storage",)
 
-    @get(opt=requires("storage:read"), operation_id="get_storage")
+    @get(opt=requires("installation:read"), operation_id="get_storage")
     async def status(
         self, storage: NamedDependency[Storage], entity: NamedDependency[Entity]
     ) -> StorageStatus:
@@ -24,14 +24,16 @@ class StorageApi(Controller):
         entity.version = await storage.version()
         return StorageStatus.of(await storage.view())
 
-    @post("/preview", opt=requires("storage:write"), operation_id="preview_storage_limits", status_code=200)
+    @post(
+        "/preview", opt=requires("installation:write"), operation_id="preview_storage_limits", status_code=200
+    )
     async def preview(
         self, storage: NamedDependency[Storage], data: JSONBody[StorageLimits]
     ) -> list[StorageLoss]:
         """What these limits would drop now. Nothing is changed."""
         return [StorageLoss.of(loss) for loss in await storage.preview(data.plain())]
 
-    @put("/limits", opt=requires("storage:write"), operation_id="set_storage_limits")
+    @put("/limits", opt=requires("installation:write"), operation_id="set_storage_limits")
     async def change(
         self,
         storage: NamedDependency[Storage],

@@ -28,7 +28,7 @@ class CheckPages(Controller):
     include_in_schema = False
     path = "/servers/{server_id:uuid}/checks"
 
-    @get(opt=requires("checks:read"))
+    @get(opt=requires("checks:read", on="server_id"))
     async def checks(
         self,
         request: Asked,
@@ -39,7 +39,7 @@ class CheckPages(Controller):
     ) -> Response[str]:
         return await _page(request, principal, servers, uptime, server_id)
 
-    @post(opt=requires("checks:write"), status_code=200)
+    @post(opt=requires("checks:write", on="server_id"), status_code=200)
     async def create(
         self,
         request: Asked,
@@ -59,7 +59,7 @@ class CheckPages(Controller):
             return await _page(request, principal, servers, uptime, server_id, form=form, errors=errors)
         return _back(server_id)
 
-    @post("/{check_id:uuid}/remove", opt=requires("checks:write"), status_code=_SEE_OTHER)
+    @post("/{check_id:uuid}/remove", opt=requires("checks:write", on="server_id"), status_code=_SEE_OTHER)
     async def remove(
         self,
         principal: NamedDependency[Principal],
@@ -70,7 +70,7 @@ class CheckPages(Controller):
         await uptime.remove(principal, server_id, check_id)
         return _back(server_id)
 
-    @post("/{check_id:uuid}/pause", opt=requires("checks:write"), status_code=_SEE_OTHER)
+    @post("/{check_id:uuid}/pause", opt=requires("checks:write", on="server_id"), status_code=_SEE_OTHER)
     async def pause(
         self,
         principal: NamedDependency[Principal],
@@ -81,7 +81,7 @@ class CheckPages(Controller):
         await uptime.change(principal, server_id, check_id, enabled=False)
         return _back(server_id)
 
-    @post("/{check_id:uuid}/resume", opt=requires("checks:write"), status_code=_SEE_OTHER)
+    @post("/{check_id:uuid}/resume", opt=requires("checks:write", on="server_id"), status_code=_SEE_OTHER)
     async def resume(
         self,
         principal: NamedDependency[Principal],
@@ -142,7 +142,7 @@ async def _page(
             for kind in sorted(checks)
         ],
         defaults={"interval": rules.DEFAULT_INTERVAL, "timeout": rules.DEFAULT_TIMEOUT},
-        may_change=principal.may("checks:write"),
+        may_change=principal.may_on("checks:write", server_id),
         values=form or {},
         errors=errors or {},
     )

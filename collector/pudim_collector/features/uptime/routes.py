@@ -21,13 +21,14 @@ from pudim_collector.features.uptime.service import Uptime
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
+from pudim_collector.infra.scoping import Scope
 
 
 class ChecksApi(Controller):
     path = "/api/v2/servers/{server_id:uuid}/checks"
     tags = ("Checks",)
 
-    @get(opt=requires("checks:read"), operation_id="list_checks")
+    @get(opt=requires("checks:read", on="server_id"), operation_id="list_checks")
     async def checks(
         self, server_id: FromPath[UUID], uptime: NamedDependency[Uptime], paging: NamedDependency[Paging]
     ) -> CheckPage:
@@ -36,7 +37,7 @@ class ChecksApi(Controller):
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
         return CheckPage(shown, paging.next_cursor)
 
-    @post(opt=requires("checks:write"), operation_id="create_check")
+    @post(opt=requires("checks:write", on="server_id"), operation_id="create_check")
     async def create(
         self,
         principal: NamedDependency[Principal],
@@ -50,7 +51,7 @@ class ChecksApi(Controller):
         entity.version = await uptime.version(server_id, check_id)
         return Check.of(await uptime.one(server_id, check_id))
 
-    @get("/{check_id:uuid}", opt=requires("checks:read"), operation_id="get_check")
+    @get("/{check_id:uuid}", opt=requires("checks:read", on="server_id"), operation_id="get_check")
     async def check(
         self,
         server_id: FromPath[UUID],
@@ -62,7 +63,7 @@ class ChecksApi(Controller):
         entity.version = await uptime.version(server_id, check_id)
         return Check.of(await uptime.one(server_id, check_id))
 
-    @patch("/{check_id:uuid}", opt=requires("checks:write"), operation_id="change_check")
+    @patch("/{check_id:uuid}", opt=requires("checks:write", on="server_id"), operation_id="change_check")
     async def change(  # noqa: PLR0917 - each by its name
         self,
         principal: NamedDependency[Principal],
@@ -78,7 +79,7 @@ class ChecksApi(Controller):
         entity.version = await uptime.version(server_id, check_id)
         return Check.of(await uptime.one(server_id, check_id))
 
-    @delete("/{check_id:uuid}", opt=requires("checks:write"), operation_id="remove_check")
+    @delete("/{check_id:uuid}", opt=requires("checks:write", on="server_id"), operation_id="remove_check")
     async def remove(
         self,
         principal: NamedDependency[Principal],
@@ -96,8 +97,12 @@ class CheckKindsApi(Controller):
     path = "/api/v2/check-kinds"
     tags = ("Checks",)
 
-    @get(opt=requires("checks:read"), operation_id="list_check_kinds")
-    async def kinds(self, paging: NamedDependency[Paging]) -> CheckKindPage:
+    @get(opt=requires("checks:read", each=True), operation_id="list_check_kinds")
+    async def kinds(
+        self,
+        paging: NamedDependency[Paging],
+        within: NamedDependency[Scope],  # noqa: ARG002 - the same for all
+    ) -> CheckKindPage:
         """What can be checked, and what can be set for it."""
         shown = paging.cut(all_kinds(), tuple[str], lambda one: (one.kind,))
         return CheckKindPage(shown, paging.next_cursor)
