@@ -12,7 +12,9 @@ from litestar.types import ASGIApp
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.app.settings import Settings
+from pudim_collector.infra.connections import BoundedHttp
 from pudim_collector.infra.proxies import BehindProxies
+from pudim_collector.infra.request_limits import Bounded
 
 MAX_WEBSOCKET_MESSAGE = 4 << 20
 """Above this the websocket layer hangs up by itself; ingest refuses by name what is over its own limit."""
@@ -43,12 +45,12 @@ class Server(uvicorn.Server):
 
 def http_server(app: ASGIApp, settings: Settings) -> Server:
     config = uvicorn.Config(
-        BehindProxies(app, settings.proxies),
+        BehindProxies(Bounded(app), settings.proxies),
         proxy_headers=False,  # uvicorn's own believes loopback
         host=settings.host,
         port=settings.port,
         uds=str(settings.socket) if settings.socket else None,
-        http="httptools",
+        http=BoundedHttp,
         loop="uvloop",
         ws="websockets-sansio",
         ws_max_size=MAX_WEBSOCKET_MESSAGE,

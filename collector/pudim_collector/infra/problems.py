@@ -30,6 +30,8 @@ from pudim_collector.kernel.ids import new_id
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _SERVER_ERROR = 500
+_NAMES = {413: "body_too_large", 414: "address_too_long", 422: "invalid_request"}
+"""Codes of Litestar's own refusals whose names in Python change with its version."""
 
 
 class FieldProblem(Struct):
@@ -103,7 +105,7 @@ def _of_named(error: PudimError) -> Problem:
 
 def _of_http(error: HTTPException) -> Problem:
     status = error.status_code
-    code = HTTPStatus(status).name.lower()
+    code = _NAMES.get(status) or HTTPStatus(status).name.lower()
     if status >= _SERVER_ERROR:
         return _problem(status, code, "Something went wrong on our side.")
     if not isinstance(error, ValidationException):
