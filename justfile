@@ -35,6 +35,10 @@ fmt: setup
     {{bin}}/ruff check --fix-only .
     {{bin}}/ruff format .
 
+# Collect the texts of pages into the catalogues of their languages; names new languages to begin (`just messages de`).
+messages *languages: setup
+    @{{bin}}/python -m web.messages "$@"
+
 # Resolve every dependency again into constraints.txt (no index addresses, no hashes).
 lock:
     {{bin}}/uv pip compile --quiet --universal --upgrade --no-emit-index-url --no-header --no-annotate --python-version 3.11 \

@@ -1,4 +1,5 @@
 // What a page with charts has besides app.ts.
+import "./reader";
 import "./charts/chart";
 import "./charts/figure";
 import "./charts/range-picker";

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
+from gettext import GNUTranslations, NullTranslations, c2py
 from io import BytesIO
 from pathlib import Path
 
@@ -24,6 +24,8 @@ _FORMATS = {SOURCE: "en_GB"}  # days before months and 24 hours, as the rest of 
 _CATALOGUE = "pudim.po"
 _LONGEST_ACCEPT = 256
 _MOST_WISHES = 16
+_COUNTS = 200
+"""Beyond these every rule of plurals repeats itself by hundreds."""
 _LONGEST_SAID = 1_000
 _VALUE = re.compile(r"%\((\w+)\)[a-z]")
 _WISH = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,4}|\*)\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?")
@@ -52,7 +54,7 @@ class Language:
     name: str
     locale: Locale
     catalogue: NullTranslations
-    for_scripts: Mapping[str, str]
+    for_scripts: Mapping[str, str | tuple[str, ...]]
     shapes: Sequence[Shape] = ()
 
     def translated(self, message: str) -> str:
@@ -119,22 +121,18 @@ def of_catalogue(tag: str, name: str, locale: Locale, catalogue: Catalog) -> Lan
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return Language(
-        tag, name, locale, GNUTranslations(compiled), dict(_for_scripts(catalogue)), tuple(_shapes(catalogue))
-    )
+    for_scripts = dict(_for_scripts(catalogue, c2py(catalogue.plural_expr)))
+    return Language(tag, name, locale, GNUTranslations(compiled), for_scripts, tuple(_shapes(catalogue)))
 
 
-def _for_scripts(catalogue: Catalog) -> Iterator[tuple[str, str]]:
-    """Only what the browser says by itself is sent along with a page."""
+def _for_scripts(
+    catalogue: Catalog, plurals: Callable[[int], int]
+) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """Only what the browser says by itself is sent along with a page; under "" which plural a count takes."""
+    yield "", "".join(str(plurals(count)) for count in range(_COUNTS))
     for message in catalogue:
-        from_scripts = any(path.endswith(".ts") for path, _ in message.locations)
-        if (
-            from_scripts
-            and isinstance(message.id, str)
-            and isinstance(message.string, str)
-            and message.string
-        ):
-            yield message.id, message.string
+        if message.id and any(path.endswith(".ts") for path, _ in message.locations):
+            yield message.id if isinstance(message.id, str) else message.id[0], message.string
 
 
 def _shapes(catalogue: Catalog) -> Iterator[Shape]:

@@ -1,6 +1,7 @@
 // <pudim-chart>: one chart of a server over the page's stretch of time, live while that ends now.
 import { watchSeen } from "../live/seen";
 import { everySecond } from "../live/ticker";
+import { t } from "../pure/language";
 import { toCsv } from "../pure/csv";
 import { type Aligned, hasSpread, summarise } from "../pure/series";
 import { zoomed } from "../pure/ranges";
@@ -186,7 +187,7 @@ class Chart extends HTMLElement {
     this.banded = isBanded(drawing);
     const { aligned, data } = plotColumns(drawing, this.banded);
     this.aligned = aligned;
-    const more = lines.count > drawing.shown.length ? `top ${drawing.shown.length} of ${lines.count}` : "";
+    const more = lines.count > drawing.shown.length ? t("top %(shown)s of %(all)s", { shown: drawing.shown.length, all: lines.count }) : "";
     this.legend.setEntries(drawing.shown.map(({ name }, index) => ({ name, place: drawing.places[index] ?? 0 })), more);
     this.plot = makePlot(this.piece("plot"), drawing, this.banded, data, {
       onZoom: (from, to) => page.show(zoomed(from, to)),
@@ -232,13 +233,13 @@ class Chart extends HTMLElement {
   private show(condition: "loading" | "empty" | "ready" | "error", words = ""): void {
     this.dataset["condition"] = condition;
     this.setAttribute("aria-busy", String(condition === "loading"));
-    this.piece("note-text").textContent = condition === "empty" ? "No samples in this range" : words;
+    this.piece("note-text").textContent = condition === "empty" ? t("No samples in this range") : words;
     this.piece("retry").hidden = condition !== "error";
   }
 
   private fail(error: unknown): void {
     this.stale = true;
-    this.show("error", `Could not load this chart: ${error instanceof Error ? error.message : String(error)}`);
+    this.show("error", t("Could not load this chart: %(why)s", { why: error instanceof Error ? error.message : String(error) }));
   }
 
   private describe(): void {
@@ -246,10 +247,10 @@ class Chart extends HTMLElement {
     const spoken = (this.drawing?.shown ?? []).slice(0, SPOKEN_LINES).map(({ name, line }) => {
       const { mean, max, last } = summarise(line, from, to);
       const say = (value: number | null): string => formatFigure(value, this.drawing?.unit ?? "1");
-      return `${name}: mean ${say(mean)}, highest ${say(max)}, last ${say(last)}`;
+      return t("%(name)s: mean %(mean)s, highest %(max)s, last %(last)s", { name, mean: say(mean), max: say(max), last: say(last) });
     });
-    const heading = this.getAttribute("heading") ?? "Chart";
-    this.piece("plot").setAttribute("aria-label", `${heading}. ${spoken.join("; ") || "No samples in this range"}`);
+    const heading = this.getAttribute("heading") ?? t("Chart");
+    this.piece("plot").setAttribute("aria-label", `${heading}. ${spoken.join("; ") || t("No samples in this range")}`);
   }
 
   private walk(event: KeyboardEvent): void {

@@ -1,5 +1,6 @@
 // The list under a chart: a colour, a name and the value at the cross-hair, or the newest one.
 import { moment } from "../pure/clock";
+import { t } from "../pure/language";
 import type { Aligned } from "../pure/series";
 import { formatFigure } from "../pure/units";
 import { page } from "./page";
@@ -46,7 +47,7 @@ export class Legend {
   show(row: number | null, { time, avg, min, max }: Aligned, { unit, banded, oldest }: Reading): void {
     const at = row === null ? undefined : time[row];
     const { from, to } = page.bounds();
-    this.set(this.time, at === undefined ? (page.moving ? "now" : "last") : moment(at, to - from));
+    this.set(this.time, at === undefined ? (page.moving ? t("now") : t("last")) : moment(at, to - from));
     this.time.classList.toggle("is-cursor", at !== undefined);
     for (const [index, figure] of this.figures.entries()) {
       const last = valueAt(avg[index] ?? [], row ?? time.length - 1);

@@ -1,5 +1,6 @@
 // Draws lines with uPlot: axes in the page's units and colours, a band around means, stacks, the cross-hair.
 import uPlot from "uplot";
+import { zoneName } from "../pure/language";
 import { axisTimes } from "../pure/clock";
 import { align, type Aligned, hasSpread } from "../pure/series";
 import { isolated } from "../pure/isolated";
@@ -57,6 +58,7 @@ export function makePlot(host: HTMLElement, drawing: Drawing, banded: boolean, d
     {
       width: Math.max(host.clientWidth, 120),
       height: HEIGHT,
+      ...(zoneName() ? { tzDate: (time: number) => uPlot.tzDate(new Date(time * 1000), zoneName()) } : {}),
       padding: [10, 20, 0, 0],
       legend: { show: false },
       series: [{}, ...lineSeries(drawing), ...(banded ? edgeSeries(count * 2) : [])],

@@ -1,5 +1,6 @@
 // <pudim-range>: the links to stretches of time, and the live switch, for all charts of the page.
 import { moment } from "../pure/clock";
+import { local, t } from "../pure/language";
 import type { Preset } from "../pure/ranges";
 import { feedOf } from "./feed";
 import { page, presets } from "./page";
@@ -51,13 +52,14 @@ class RangePicker extends HTMLElement {
     button.hidden = false;
     button.setAttribute("aria-pressed", String(page.moving));
     button.dataset["connected"] = String(connected);
-    words.textContent = !page.moving ? "Paused" : connected ? "Following" : "Connecting";
+    words.textContent = !page.moving ? t("Paused") : connected ? t("Following") : t("Connecting");
   }
 }
 
 // A zoom from another day says which.
 function span({ from, to }: { from: number; to: number }): number {
-  const today = new Date().toDateString() === new Date(from * 1000).toDateString();
+  const [then, now] = [local(from), local(Date.now() / 1000)];
+  const today = then.day === now.day && then.month === now.month && then.year === now.year;
   return today ? to - from : Math.max(to - from, 86_401);
 }
 

@@ -1,5 +1,6 @@
 // <pudim-server-state>: the state of the page's server, as the collector judges it.
 import { getJson, type Server } from "../live/api";
+import { stateWord } from "../pure/states";
 
 const POLL_MS = 5_000;
 
@@ -23,7 +24,7 @@ class ServerState extends HTMLElement {
   private show(server: Server): void {
     this.dataset["state"] = server.state;
     const word = this.querySelector("[data-state-word]");
-    if (word && word.textContent !== server.state) word.textContent = server.state;
+    if (word && word.textContent !== stateWord(server.state)) word.textContent = stateWord(server.state);
     if (server.last_seen_at) this.querySelector("pudim-ago")?.setAttribute("datetime", server.last_seen_at);
   }
 }

@@ -1,5 +1,6 @@
 // <pudim-ago datetime="...">: how long ago, kept true while the page is open; without script, the time itself.
 import { ago, countdown, moment } from "../pure/clock";
+import { t, zoneName } from "../pure/language";
 import { everySecond } from "../live/ticker";
 
 class Ago extends HTMLElement {
@@ -22,9 +23,9 @@ class Ago extends HTMLElement {
   private show(now: number): void {
     const then = Date.parse(this.getAttribute("datetime") ?? "") / 1000;
     if (!Number.isFinite(then)) return;
-    const words = then > now + 60 ? `in ${countdown(then - now)}` : ago(then, now);
+    const words = then > now + 60 ? t("in %(time)s", { time: countdown(then - now) }) : ago(then, now);
     if (this.textContent !== words) this.textContent = words;
-    this.title = moment(then, Infinity);
+    this.title = [moment(then, Infinity), zoneName()].filter(Boolean).join(" ");
   }
 }
 

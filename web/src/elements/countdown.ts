@@ -1,4 +1,5 @@
 // <pudim-countdown until="...">: the time left, then the words of its `over` attribute.
+import { t } from "../pure/language";
 import { everySecond } from "../live/ticker";
 
 class Countdown extends HTMLElement {
@@ -16,7 +17,7 @@ class Countdown extends HTMLElement {
   private show(now: number): void {
     const left = Date.parse(this.getAttribute("until") ?? "") / 1000 - now;
     if (!Number.isFinite(left)) return;
-    this.textContent = left > 0 ? spell(left) : (this.getAttribute("over") ?? "expired");
+    this.textContent = left > 0 ? spell(left) : (this.getAttribute("over") ?? t("expired"));
     this.classList.toggle("is-over", left <= 0);
     if (left <= 0) this.stop?.();
   }

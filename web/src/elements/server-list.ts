@@ -4,6 +4,7 @@ import { Stream } from "../live/stream";
 import { everySecond } from "../live/ticker";
 import { byName, level, type Ranked, worstFirst } from "../pure/ranking";
 import { troubles } from "../pure/signs";
+import { stateWord } from "../pure/states";
 import { type Figure, formatFigure } from "../pure/units";
 
 const FIGURES = ["cpu", "memory", "disk"] as const;
@@ -94,7 +95,7 @@ function number(text: string | undefined): Figure {
 function showServer(row: HTMLElement, server: Server): void {
   row.dataset["state"] = server.state;
   const state = row.querySelector<HTMLElement>("[data-state-word]");
-  if (state && state.textContent !== server.state) state.textContent = server.state;
+  if (state && state.textContent !== stateWord(server.state)) state.textContent = stateWord(server.state);
   if (server.last_seen_at) row.querySelector("pudim-ago")?.setAttribute("datetime", server.last_seen_at);
   for (const figure of FIGURES) showFigure(row, figure, server[figure]);
   showSigns(row, server);

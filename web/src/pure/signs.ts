@@ -1,4 +1,5 @@
 // What needs somebody on a host, in few words; templates/servers/list.html says it in the same ones.
+import { many, t } from "./language";
 
 export interface Sign {
   readonly total: number;
@@ -12,18 +13,18 @@ export interface Trouble {
   readonly old: boolean;
 }
 
-const KINDS: readonly (readonly [kind: string, word: string, how: string])[] = [
-  ["containers", "container", "bad"],
-  ["units", "unit", "failed"],
-  ["checks", "check", "down"],
-  ["disks", "disk", "failing"],
+const KINDS: readonly (readonly [kind: string, words: (bad: number) => string])[] = [
+  ["containers", (bad) => many("%(count)s container bad", "%(count)s containers bad", bad)],
+  ["units", (bad) => many("%(count)s unit failed", "%(count)s units failed", bad)],
+  ["checks", (bad) => many("%(count)s check down", "%(count)s checks down", bad)],
+  ["disks", (bad) => many("%(count)s disk failing", "%(count)s disks failing", bad)],
 ];
 
 export function troubles(signs: Readonly<Record<string, Sign>>): Trouble[] {
-  return KINDS.flatMap(([kind, word, how]) => {
+  return KINDS.flatMap(([kind, say]) => {
     const sign = signs[kind];
     if (!sign?.bad) return [];
-    const words = `${sign.bad} ${word}${sign.bad === 1 ? "" : "s"} ${how}${sign.old ? " (old)" : ""}`;
+    const words = sign.old ? `${say(sign.bad)} ${t("(old)")}` : say(sign.bad);
     return [{ kind, words, old: sign.old }];
   });
 }

@@ -1,8 +1,8 @@
 // Says a figure in its unit, so that axes, legends, cards and files agree.
+import { figure, t } from "./language";
 
 export type Figure = number | null | undefined;
 
-const UNKNOWN = "unknown";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] as const;
 const DECIMAL = ["", "k", "M", "G", "T"] as const;
 const SPANS: readonly [seconds: number, name: string][] = [
@@ -16,10 +16,10 @@ const SPANS: readonly [seconds: number, name: string][] = [
 
 /** A value in a UCUM unit ("1", "By", "By/s", "s", "{packet}/s" ...); a missing one is "unknown", never 0. */
 export function formatFigure(value: Figure, unit: string): string {
-  if (value === null || value === undefined || !Number.isFinite(value)) return UNKNOWN;
+  if (value === null || value === undefined || !Number.isFinite(value)) return t("unknown");
   switch (unit) {
     case "1":
-      return `${percent(value * 100)} %`;
+      return `${figure(String(percent(value * 100)))} %`;
     case "By":
       return scaled(value, 1024, BINARY);
     case "By/s":
@@ -52,7 +52,7 @@ export function tickLabels(ticks: readonly number[], unit: string): string[] {
   const distance = Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0));
   if (unit !== "1") return ticks.map((tick) => (tick === 0 ? "0" : formatFigure(tick, unit)));
   const digits = distance >= 0.01 || distance === 0 ? 0 : Math.min(4, Math.ceil(-Math.log10(distance * 100)));
-  return ticks.map((tick) => `${(tick * 100).toFixed(digits)} %`);
+  return ticks.map((tick) => `${figure((tick * 100).toFixed(digits))} %`);
 }
 
 function percent(value: number): number {
@@ -79,5 +79,5 @@ function threeDigits(value: number, most: number): string {
   const size = Math.abs(value);
   const digits = size >= 99.95 || size === 0 ? 0 : size >= 9.995 ? Math.min(1, most) : most;
   const rounded = Number(value.toFixed(digits));
-  return Object.is(rounded, -0) ? "0" : String(rounded);
+  return Object.is(rounded, -0) ? "0" : figure(String(rounded));
 }
