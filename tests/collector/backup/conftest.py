@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pudim_collector.app.keys import collector_key
+from pudim_collector.app.keys import collector_key, key_ring
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.app.settings import Settings
 from pudim_collector.features.servers import queries
+from pudim_collector.infra.api.idempotency import SEALED_ANSWERS
 from pudim_collector.infra.database import database
+from pudim_collector.infra.sealing import Sealers
 from pudim_collector.kernel.clock import ManualClock
 from pudim_collector.kernel.ids import new_id
 from pudim_collector.series.store import Step
@@ -18,12 +20,13 @@ from tests.collector.app.site import clock, runtime
 from tests.collector.backup.frames import SOURCE, made
 
 __all__ = ["clock", "runtime"]
+CALL, SECRET = b"call", b"a secret in the database"
 
 
 @pytest.fixture
 async def filled(runtime: Runtime, fresh_database: str, clock: ManualClock, tmp_path: Path) -> Settings:
     """Its settings: rows and blocks of two days, an owner, a server, a token, the collector's key. Nothing runs."""
-    collector_key(tmp_path)
+    key = collector_key(tmp_path)
     await runtime.store.prepare(clock.now())
     server = new_id()
     await queries.insert_server(server, "web <1>", os.urandom(32), {"os": "Linux"}, clock.now())
@@ -37,5 +40,12 @@ async def filled(runtime: Runtime, fresh_database: str, clock: ManualClock, tmp_
     await runtime.upkeep.run_once()
     await runtime.store.commit([made(one, new)], [Step(boot.ledger_id, 1, 2, 0)], "")
     await runtime.storage.measure()
+    settings = Settings(tmp_path, database_url=fresh_database)
+    sealer = Sealers(key_ring(settings, clock.now()), key).of(SEALED_ANSWERS)
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO api_answers (call, asker, body_hash, made_at, answer) VALUES ($1, $2, '', now(), $3)",
+            [CALL, new_id(), sealer.seal(SECRET, CALL)],
+        )
     await database.close()
-    return Settings(tmp_path, database_url=fresh_database)
+    return settings

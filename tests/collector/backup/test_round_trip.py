@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -26,12 +28,18 @@ from pudim_collector.app.backup.archive import (
 from pudim_collector.app.backup.loading import NotEmpty
 from pudim_collector.app.backup.operations import back_up, restore
 from pudim_collector.app.backup.taking import NothingToBackUp, Snapshot
+from pudim_collector.app.keys import collector_key
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.app.settings import Settings
+from pudim_collector.infra.api.idempotency import SEALED_ANSWERS
 from pudim_collector.infra.database import database
+from pudim_collector.infra.key_ring import KeyRing
+from pudim_collector.infra.private_files import KeyFileMissingError, read_private
+from pudim_collector.infra.sealing import Sealers
 from pudim_collector.kernel.ids import new_id
 from pudim_collector.series.raw import Unit, raw_of
 from pudim_collector.series.store import Step
+from tests.collector.backup.conftest import CALL, SECRET
 from tests.collector.backup.frames import SOURCE, made
 
 CHANGES = {"migration", "store", "storage_days", "storage_pieces", "tenancy"}
@@ -106,6 +114,35 @@ async def test_everything_comes_back(filled: Settings, taken: Path, target: Sett
         filled.data_dir / "collector.key"
     ).read_bytes()
     assert stat.S_IMODE((target.data_dir / "collector.key").stat().st_mode) == 0o600
+
+
+async def test_sealed_secrets_open_in_what_was_restored(taken: Path, target: Settings) -> None:
+    told: list[str] = []
+    await restore(target, taken, told.append)
+    assert "1 secrets, 0 of them do not open." in told
+    assert read_private(target.data_dir / "secrets.keys", 10_000)
+    with psycopg.connect(str(target.database_url)) as connection:
+        (sealed,) = connection.execute("SELECT answer FROM api_answers").fetchone() or (b"",)
+    sealers = Sealers(KeyRing(target.data_dir / "secrets.keys"), collector_key(target.data_dir))
+    assert sealers.of(SEALED_ANSWERS).open(bytes(sealed), CALL) == SECRET
+
+
+async def test_a_restore_names_the_secrets_that_do_not_open(
+    taken: Path, target: Settings, tmp_path: Path
+) -> None:
+    """With another ring than theirs; everything else is worth having."""
+    elsewhere = KeyRing.made(tmp_path / "another" / "secrets.keys", datetime.now(UTC))
+    told: list[str] = []
+    await restore(replace(target, secret_keys_file=elsewhere.path), taken, told.append)
+    assert f"api_answers.answer of {CALL.hex()} does not open: seal_key_missing" in told
+    assert "1 secrets, 1 of them do not open." in told
+    assert contents(str(target.database_url))["frames"][0] > 0
+
+
+async def test_a_ring_that_was_named_and_is_not_there_is_noticed_first(taken: Path, target: Settings) -> None:
+    with pytest.raises(KeyFileMissingError):
+        await restore(replace(target, secret_keys_file=target.data_dir / "none"), taken, said)
+    assert contents(str(target.database_url)) == {}
 
 
 async def test_what_is_stored_next_gets_new_ids(taken: Path, target: Settings) -> None:
@@ -292,7 +329,13 @@ async def test_an_embedded_database_is_made_of_a_backup(filled: Settings, taken:
     assert status == 0, error
     assert "Restored" in out
     assert "frames:" in error
-    assert sorted(one.name for one in data_dir.iterdir()) == ["collector.key", "command.key", "postgres"]
+    assert sorted(one.name for one in data_dir.iterdir()) == [
+        "collector.key",
+        "command.key",
+        "postgres",
+        "secrets.keys",
+    ]
+    assert "1 secrets, 0 of them do not open" in error
     assert not stat.S_IMODE(data_dir.stat().st_mode) & 0o066
 
     status, out, error = await command("storage", "--json", "--data-dir", data_dir)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import secrets as random
 import shutil
 import threading
@@ -26,11 +25,15 @@ from pudim_collector.app.backup.archive import (
 )
 from pudim_collector.app.backup.loading import NotEmpty, check_empty
 from pudim_collector.app.backup.taking import KEY_FILES, NothingToBackUp, Report, Snapshot
-from pudim_collector.app.features import MIGRATIONS
+from pudim_collector.app.features import MIGRATIONS, SEALED
+from pudim_collector.app.keys import collector_key, key_ring
 from pudim_collector.app.process import migrate_database, open_database, shared_database
+from pudim_collector.app.sealed import verify
 from pudim_collector.app.settings import Settings
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import known_migrations, migrate
+from pudim_collector.infra.private_files import create_private
+from pudim_collector.infra.sealing import Sealers
 from pudim_collector.kernel.clock import SystemClock
 from pudim_collector.series.backends import TABLES, Piece
 from pudim_collector.series.backends.choice import PREFERENCE, chosen_backend
@@ -77,19 +80,20 @@ async def restore(settings: Settings, source: Path, report: Report) -> Manifest:
     if newer := {(one.app, one.name) for one in manifest.migrations} - known_migrations(MIGRATIONS):
         raise NewerBackup(f"it knows {', '.join(sorted('/'.join(one) for one in newer))}")
     _check_folder(settings, manifest)
-    if settings.database_url is not None:
-        await _fill(settings, source, report)
-        _put_keys(source, settings.data_dir)
-        return manifest
     async with _scratch(settings.data_dir) as scratch:
+        _put_keys(source, scratch)
         await _fill(replace(settings, data_dir=scratch), source, report)
         _put_keys(source, settings.data_dir)
-        # Last, and whole: a folder with a database in it is a Pudim.
-        (scratch / _POSTGRES).rename(settings.data_dir / _POSTGRES)
+        if settings.database_url is None:
+            # Last, and whole: a folder with a database in it is a Pudim.
+            (scratch / _POSTGRES).rename(settings.data_dir / _POSTGRES)
     return manifest
 
 
 def _check_folder(settings: Settings, manifest: Manifest) -> None:
+    """Raises NotEmpty, or a KeyFileError where a ring was named that cannot be used."""
+    if settings.secret_keys_file is not None:
+        key_ring(settings, manifest.taken_at)
     if settings.database_url is None and (settings.data_dir / _POSTGRES).exists():
         raise NotEmpty(f"{settings.data_dir} has a database")
     for one in manifest.files:
@@ -109,6 +113,16 @@ async def _fill(settings: Settings, source: Path, report: Report) -> None:
         backend = await _make_tables(reader.manifest)
         await _beside(lambda stopped: _load(conninfo, source, backend, report, stopped))
         await migrate_database()
+        await _open_secrets(settings, report)
+
+
+async def _open_secrets(settings: Settings, report: Report) -> None:
+    """What does not open did not when the backup was taken, or its ring is elsewhere: told, and no reason to have nothing."""
+    ring = key_ring(settings, SystemClock().now())
+    outcome = await verify(SEALED, Sealers(ring, collector_key(settings.data_dir)), _never)
+    for fault in outcome.faults:
+        report(f"{fault.column} of {fault.owner} does not open: {fault.code}")
+    report(f"{outcome.values:,} secrets, {len(outcome.faults):,} of them do not open.")
 
 
 def _load(conninfo: str, source: Path, backend: str, report: Report, stopped: Stopped) -> None:
@@ -142,19 +156,11 @@ def _put_keys(source: Path, data_dir: Path) -> None:
     with open_archive(source, _never) as reader:
         for one in reader.manifest.files:
             if one.path in KEY_FILES and not (data_dir / one.path).exists():
-                _write_private(data_dir / one.path, _secret(reader, one.member, one.sha256))
+                create_private(data_dir / one.path, _secret(reader, one.member, one.sha256))
 
 
 def _secret(reader: ArchiveReader, member: str, sha256: str) -> bytes:
     return b"".join(reader.blocks(member, sha256))
-
-
-def _write_private(path: Path, secret: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @asynccontextmanager
@@ -187,4 +193,4 @@ async def _beside(work: Callable[[Stopped], T]) -> T:
 
 
 def _never() -> None:
-    """Reading a manifest is over at once."""
+    """Nobody ends it, nobody counts."""

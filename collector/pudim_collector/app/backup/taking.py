@@ -27,10 +27,11 @@ from pudim_collector.app.backup.archive import (
 )
 from pudim_collector.app.backup.catalogue import FoundTable
 from pudim_collector.app.keys import COMMAND_FILE, FILE_NAME, RELEASE_FILE
+from pudim_collector.infra.key_ring import RING_FILE
 from pudim_collector.series.backends import SNAPSHOT_LOCK, TABLES, Piece
 
 Report = Callable[[str], None]
-KEY_FILES = (FILE_NAME, COMMAND_FILE, RELEASE_FILE)
+KEY_FILES = (FILE_NAME, COMMAND_FILE, RELEASE_FILE, RING_FILE)
 RECORD = "migration"
 """Whoever restores applies the same migrations, which record themselves."""
 _ALREADY_SMALL = frozenset(table.name for table in TABLES if table.name != "frames")
@@ -76,11 +77,11 @@ class Snapshot:
         stopped: Stopped,
     ) -> Manifest:
         """`pieces` were listed after the snapshot was taken. Raises BackupExists."""
+        # Not at the end: a key that these rows are sealed under may be retired while they are written.
+        secrets = {name: (data_dir / name).read_bytes() for name in KEY_FILES if (data_dir / name).exists()}
         with new_archive(target, stopped) as archive:
             written = [self._write(archive, table, report) for table in self.tables if table.name != RECORD]
-            keys = [
-                _write_key(archive, data_dir / name, name) for name in KEY_FILES if (data_dir / name).exists()
-            ]
+            keys = [_write_key(archive, name, secret) for name, secret in secrets.items()]
             manifest = self._manifest(written, keys, pieces, now)
             archive.finish(manifest)
             report("Checking what was written ...")
@@ -147,8 +148,7 @@ def _rooms(pieces: Sequence[Piece]) -> list[Room]:
     ]
 
 
-def _write_key(archive: ArchiveWriter, path: Path, name: str) -> KeyFile:
-    secret = path.read_bytes()
+def _write_key(archive: ArchiveWriter, name: str, secret: bytes) -> KeyFile:
     archive.add(f"files/{name}", [secret], compressed=False)
     return KeyFile(name, f"files/{name}", hashlib.sha256(secret).hexdigest())
 

@@ -1,0 +1,142 @@
+"""`pudim admin secrets` and `keys`: what an operator does with secrets at rest and the keys of this installation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from pudim_collector.app.command_line import DATA_DIR, run, settings_of, told
+
+if TYPE_CHECKING:
+    from pudim_collector.app.secrets_report import SecretsOutcome
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="For scripts.")
+
+
+@click.group()
+def secrets() -> None:
+    """Secrets at rest: which keys seal them, and how those are replaced. Pudim may run meanwhile."""
+
+
+@secrets.command()
+@DATA_DIR
+@_JSON
+def status(data_dir: Path | None, as_json: bool) -> None:
+    """Count the sealed secrets by key."""
+    from pudim_collector.app import secrets_report
+
+    found = _ended(run(secrets_report.status(settings_of(data_dir))))
+    click.echo(_document(found) if as_json else secrets_report.said(found))
+
+
+@secrets.command()
+@DATA_DIR
+@_JSON
+def rotate(data_dir: Path | None, as_json: bool) -> None:
+    """Make a new active key. What is sealed already stays under its key until `reencrypt`."""
+    from pudim_collector.app import secrets_report
+
+    made = told(lambda: secrets_report.rotate(settings_of(data_dir)))
+    click.echo(_document(made) if as_json else f"Active key: {made.key} {made.fingerprint}")
+
+
+@secrets.command()
+@DATA_DIR
+@_JSON
+def reencrypt(data_dir: Path | None, as_json: bool) -> None:
+    """Seal everything anew that is not under the active key; may be interrupted and begun again.
+
+    Ends with status 1 where a secret does not open.
+    """
+    from pudim_collector.app import secrets_report
+
+    _work(data_dir, "Sealing anew", secrets_report.reencrypt, as_json=as_json)
+
+
+@secrets.command()
+@DATA_DIR
+@_JSON
+def verify(data_dir: Path | None, as_json: bool) -> None:
+    """Open every secret, and name the rows of those that do not open.
+
+    Ends with status 1 if there are any.
+    """
+    from pudim_collector.app import secrets_report
+
+    _work(data_dir, "Opening", secrets_report.verify, as_json=as_json)
+
+
+@secrets.command()
+@DATA_DIR
+@click.argument("key")
+def retire(data_dir: Path | None, key: str) -> None:
+    """Forget the older key KEY for ever; refused while a secret is sealed under it."""
+    from pudim_collector.app import secrets_report
+
+    settings = settings_of(data_dir)
+
+    async def retired() -> bool:
+        await secrets_report.retire(settings, key)
+        return True
+
+    _ended(run(retired()))
+    click.echo(f"{key} is gone; backups keep their own copy.")
+
+
+@click.command()
+@DATA_DIR
+@_JSON
+def keys(data_dir: Path | None, as_json: bool) -> None:
+    """List this installation's keys: fingerprints, ages and what is wrong with their files, never a secret.
+
+    Ends with status 1 where one cannot be used as it is.
+    """
+    from pudim_collector.app import keys_report
+
+    found = keys_report.found(settings_of(data_dir))
+    click.echo(_document(found) if as_json else keys_report.said(found))
+    sys.exit(1 if any(one.fault for one in found) else 0)
+
+
+def _work(
+    data_dir: Path | None,
+    doing: str,
+    work: Callable[..., Coroutine[Any, Any, SecretsOutcome]],
+    *,
+    as_json: bool,
+) -> None:
+    from pudim_collector.app import secrets_report
+
+    settings = settings_of(data_dir)
+    number = _ended(run(secrets_report.count(settings))) if sys.stderr.isatty() else 0
+    with click.progressbar(length=number, label=doing, file=sys.stderr, hidden=not number) as bar:
+        outcome = _ended(run(work(settings, lambda: bar.update(1))))
+    if as_json:
+        click.echo(_document(outcome))
+    else:
+        for one in outcome.faults:
+            click.echo(f"{one.column} of {one.row}: {one.code}")
+        click.echo(
+            f"{outcome.secrets:,} secrets, {outcome.rewritten:,} sealed anew, {len(outcome.faults):,} do not open.",
+            err=True,
+        )
+    sys.exit(1 if outcome.faults else 0)
+
+
+def _ended(outcome: Any) -> Any:
+    """Who was interrupted says nothing more."""
+    if outcome is None:
+        sys.exit(1)
+    return outcome
+
+
+def _document(found: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+
+COMMANDS = (secrets, keys)
