@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pudim_collector.infra.language import SOURCE, load
 from pudim_collector.infra.language_reader import Reader, teach
 from pudim_web import TEMPLATES, assets
+from tests.web.sample_audit import audit_entry, audit_page
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
@@ -104,16 +105,13 @@ TOKEN = {
 }
 
 
-def session(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "00000000-0000-7000-8000-000000000002",
-        "device": "Firefox on Linux",
-        "address": "203.0.113.7",
-        "created_at": NOW,
-        "last_seen_at": NOW,
-        "current": True,
-        **changes,
-    }
+APP = {"secret": "JBSWY3DPEHPK3PXP", "qr": '<svg class="qr"><path d="M0 0h37v37h-37z"/></svg>'}
+OWN_FACTORS: dict[str, Any] = {
+    "state": {"kinds": [], "app_since": None, "recovery_codes_left": None, "demanded": False},
+    "passkeys": [],
+    "passkey_trouble": "",
+    "errors": {},
+}
 
 
 def session(**changes: Any) -> dict[str, Any]:
@@ -375,10 +373,41 @@ SAMPLES = {
     "sessions": Sample(
         "sessions/list.html", {"sessions": [session(), session(current=False, address=HOSTILE)]}
     ),
-    "prove": Sample("sessions/prove.html", {"errors": {}, "next": "/account/sessions"}),
-    "prove, wrong": Sample("sessions/prove.html", {"errors": {"form": HOSTILE}, "next": "/" + HOSTILE}),
-    "sessions": Sample(
-        "sessions/list.html", {"sessions": [session(), session(current=False, address=HOSTILE)]}
+    "second step": Sample(
+        "factors/second_step.html",
+        {"kinds": ["passkey", "totp"], "passkey_trouble": "", "errors": {"form": HOSTILE}},
+        signed_in=False,
+    ),
+    "second step, no passkeys here": Sample(
+        "factors/second_step.html",
+        {"kinds": ["passkey"], "passkey_trouble": HOSTILE, "errors": {}},
+        signed_in=False,
+    ),
+    "enrol": Sample("factors/enrol.html", {**APP, "errors": {}}, signed_in=False),
+    "app": Sample("factors/app.html", {**APP, "errors": {"form": HOSTILE}}),
+    "codes": Sample("factors/codes.html", {"codes": ["ABCD-1234-WXYZ"] * 10, "next": "/"}),
+    "codes of before": Sample("factors/codes.html", {"codes": [], "next": "/"}),
+    "no factors": Sample("factors/own.html", OWN_FACTORS),
+    "factors": Sample(
+        "factors/own.html",
+        {
+            "state": {"kinds": ["totp"], "app_since": NOW, "recovery_codes_left": 9, "demanded": True},
+            "passkeys": [{"id": "1", "name": HOSTILE, "created_at": NOW, "last_used_at": None}],
+            "passkey_trouble": HOSTILE,
+            "errors": {"form": HOSTILE},
+        },
+    ),
+    "addresses": Sample(
+        "addresses/list.html",
+        {"errors": {}, "networks": "203.0.113.0/24\n2001:db8::/32", "yours": "203.0.113.7"},
+    ),
+    "addresses that lock out": Sample(
+        "addresses/list.html",
+        {
+            "errors": {"confirm": "Your own address, 198.51.100.1, is not on this list."},
+            "networks": "203.0.113.0/24",
+            "yours": None,
+        },
     ),
     "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),
     "tokens": Sample(
@@ -472,6 +501,8 @@ SAMPLES = {
             "losses": [{"name": "Raw frames", "days": 2.0, "bytes": 2**30, "until": MOMENT}],
         },
     ),
+    "audit, new": Sample("audit/list.html", audit_page([])),
+    "audit": Sample("audit/list.html", audit_page([audit_entry(), audit_entry(result="refused")])),
     "error": Sample("error.html", {"error": ERROR}),
     "error, signed out": Sample("error.html", {"error": {**ERROR, "hint": "Sign in."}}, signed_in=False),
 }

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pudim_collector.features.audit.pages import AuditPages
+from pudim_collector.features.audit.routes import AuditApi, AuditReceiversApi
 from pudim_collector.infra.database.migrations import MigrationApp
-from pudim_collector.infra.manifest import Feature
+from pudim_collector.infra.manifest import Feature, NavigationEntry
 
 FEATURE = Feature(
     name="audit",
+    controllers=[AuditApi, AuditReceiversApi, AuditPages],
     permissions={
         "audit:read": "See the audit log of the team",
         "audit:export": "Export the audit log",
         "audit:manage": "Set how long the audit log is kept",
         "installation:audit": "See the audit log of the installation, and choose where entries are sent",
     },
+    navigation=[NavigationEntry("Audit log", "/audit", "search", "audit:read")],
     migrations=MigrationApp("audit", Path(__file__).parent / "piccolo_migrations"),
 )

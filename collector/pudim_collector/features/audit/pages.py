@@ -1,0 +1,207 @@
+"""The page of the audit log: search as one types, entries over time to click in, details that fold open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, URLEncodedBody
+from litestar.response import Redirect
+from msgspec import to_builtins
+
+from pudim.vocabulary.errors import PudimError
+from pudim_collector.features.audit import rules
+from pudim_collector.features.audit.queries import Receiver
+from pudim_collector.features.audit.routes import words_of
+from pudim_collector.features.audit.rules import BadDays, BadReceiver, BadSearch, Bar, Linked, Search
+from pudim_collector.features.audit.schemas import (
+    AuditEntry,
+    AuditReceiver,
+    DaysForm,
+    ReceiverForm,
+    chain_of,
+    search_of,
+)
+from pudim_collector.features.audit.service import AuditLog, TooManyReceivers
+from pudim_collector.infra.auditing import actions
+from pudim_collector.infra.auth import Principal, requires
+from pudim_collector.infra.pages import render
+
+Page = Request[Any, Any, Any]
+FILTERS = ("q", "actor", "action", "target", "result", "address", "since", "until", "of")
+SHOWN = 50
+_SEE_OTHER: Literal[303] = 303
+_WIDTH, _HEIGHT, _LEAST = 600, 60, 2
+
+
+class AuditPages(Controller):
+    include_in_schema = False
+    path = "/audit"
+
+    @get(opt=requires("audit:read"))
+    async def entries(
+        self, request: Page, audit: NamedDependency[AuditLog], principal: NamedDependency[Principal]
+    ) -> Response[str]:
+        return await _page(request, audit, principal)
+
+    @post("/retention", opt=requires("audit:manage"), status_code=200)
+    async def keep(
+        self,
+        request: Page,
+        audit: NamedDependency[AuditLog],
+        principal: NamedDependency[Principal],
+        data: URLEncodedBody[DaysForm],
+    ) -> Response[Any]:
+        typed = data.days.strip()
+        try:
+            await audit.keep_for(principal.team_id, int(typed) if typed.isascii() and typed.isdigit() else 0)
+        except BadDays as refusal:
+            return await _page(request, audit, principal, refusal=refusal, typed={"days": data.days})
+        return Redirect("/audit", status_code=_SEE_OTHER)
+
+    @post("/receivers", opt=requires("installation:audit"), status_code=200)
+    async def add_receiver(
+        self,
+        request: Page,
+        audit: NamedDependency[AuditLog],
+        principal: NamedDependency[Principal],
+        data: URLEncodedBody[ReceiverForm],
+    ) -> Response[Any]:
+        try:
+            await audit.add_receiver(principal.team_id, data.name, data.kind, data.settings())
+        except (BadReceiver, TooManyReceivers) as refusal:
+            return await _page(request, audit, principal, refusal=refusal, typed=to_builtins(data))
+        return Redirect("/audit", status_code=_SEE_OTHER)
+
+    @post("/receivers/{receiver_id:uuid}/remove", opt=requires("installation:audit"), status_code=_SEE_OTHER)
+    async def remove_receiver(
+        self,
+        audit: NamedDependency[AuditLog],
+        principal: NamedDependency[Principal],
+        receiver_id: FromPath[UUID],
+    ) -> Redirect:
+        await audit.remove_receiver(principal.team_id, receiver_id)
+        return Redirect("/audit", status_code=_SEE_OTHER)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A bar of the chart, which leads to its span of time."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    count: int
+    since: str
+    until: str
+    href: str
+
+
+async def _page(
+    request: Page,
+    audit: AuditLog,
+    principal: Principal,
+    *,
+    refusal: PudimError | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response[str]:
+    asked = {name: request.query_params.get(name, "") for name in FILTERS}
+    asked["of"] = "installation" if asked["of"] == "installation" else "team"
+    chain, search = chain_of(principal, asked["of"]), Search()
+    errors = {_field_of(refusal): refusal.detail} if refusal else {}
+    try:
+        search = search_of(**asked)
+    except BadSearch as wrong:
+        errors[wrong.field], refusal = wrong.detail, wrong
+    found = await audit.page(chain, search, _number(request.query_params.get("before", "")), SHOWN)
+    more = found[SHOWN - 1].sequence if len(found) > SHOWN else None
+    bars = await audit.bars(chain, search)
+    operates = principal.may("installation:audit")
+    receivers = await audit.receivers(principal.team_id) if operates else []
+    return render(
+        request,
+        "audit/list.html",
+        title="Audit log",
+        status=refusal.status if refusal else 200,
+        entries=[_entry(one, asked) for one in found[:SHOWN]],
+        older=_address(asked, before=str(more)) if more else None,
+        asked=asked,
+        narrowed=any(value for name, value in asked.items() if name != "of"),
+        chart=_chart(bars, asked),
+        total=sum(bar.count for bar in bars),
+        actions=[(one.name, one.words) for one in actions().values()],
+        exports={form: f"/api/v2/audit/export/{form}?{_query(asked)}" for form in ("csv", "jsonl")},
+        may_export=principal.may("audit:export"),
+        may_manage=principal.may("audit:manage"),
+        operates=operates,
+        days=await audit.days(principal.team_id),
+        size=await audit.size(),
+        kinds=list(rules.KINDS.items()),
+        receivers=[_receiver(one) for one in receivers],
+        errors=errors,
+        values=typed or {},
+    )
+
+
+def _entry(one: Linked, asked: dict[str, str]) -> dict[str, Any]:
+    told = to_builtins(AuditEntry.of(one, words_of(one)))
+    return {
+        **told,
+        "differences": rules.differences(one.entry.before, one.entry.after),
+        "changes": one.entry.before is not None,
+        "by_actor": _address(asked, actor=one.entry.actor_id or one.entry.actor_name),
+        "by_target": _address(asked, target=one.entry.target_id or one.entry.target_name or ""),
+        "by_address": _address(asked, address=one.entry.address),
+        "by_action": _address(asked, action=one.entry.action),
+    }
+
+
+def _receiver(one: Receiver) -> dict[str, Any]:
+    told: dict[str, Any] = to_builtins(AuditReceiver.of(one))
+    return {**told, "words": rules.KINDS.get(one.kind, one.kind)}
+
+
+def _chart(bars: list[Bar], asked: dict[str, str]) -> list[Column]:
+    top = max((bar.count for bar in bars), default=0)
+    if not top:
+        return []
+    step, columns = _WIDTH / len(bars), []
+    for number, bar in enumerate(bars):
+        height = max(_LEAST, _HEIGHT * bar.count / top) if bar.count else 0
+        since, until = (f"{one:%Y-%m-%dT%H:%MZ}" for one in (bar.since, bar.until))
+        columns.append(
+            Column(
+                round(number * step, 2),
+                round(_HEIGHT - height, 2),
+                round(max(1.0, step - 1), 2),
+                round(height, 2),
+                bar.count,
+                since,
+                until,
+                _address(asked, since=since, until=until),
+            )
+        )
+    return columns
+
+
+def _query(asked: dict[str, str], **changed: str) -> str:
+    return urlencode({name: value for name, value in {**asked, **changed}.items() if value})
+
+
+def _address(asked: dict[str, str], **changed: str) -> str:
+    return f"/audit?{_query(asked, **changed)}"
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - a bigint's digits
+
+
+def _field_of(refusal: PudimError) -> str:
+    if isinstance(refusal, BadDays):
+        return "days"
+    return refusal.field if isinstance(refusal, BadReceiver) else "form"
