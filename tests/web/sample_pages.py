@@ -409,6 +409,18 @@ SAMPLES = {
             "yours": None,
         },
     ),
+    "addresses": Sample(
+        "addresses/list.html",
+        {"errors": {}, "networks": "203.0.113.0/24\n2001:db8::/32", "yours": "203.0.113.7"},
+    ),
+    "addresses that lock out": Sample(
+        "addresses/list.html",
+        {
+            "errors": {"confirm": "Your own address, 198.51.100.1, is not on this list."},
+            "networks": "203.0.113.0/24",
+            "yours": None,
+        },
+    ),
     "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),
     "tokens": Sample(
         "accounts/tokens.html",

@@ -33,9 +33,11 @@ def web_application(runtime: Runtime) -> Litestar:
         limits=runtime.rate_limits if settings.rate_limit_scale else None,
         conventions=Conventions(cursor_key(runtime.key), runtime.answers, runtime.clock),
         directory=runtime.directory,
+        addresses=runtime.address_lists,
         route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
         dependencies={
             "accounts": runtime.accounts,
+            "address_lists": runtime.address_lists,
             "sessions": runtime.sessions,
             "servers": runtime.servers,
             "metrics": runtime.metrics,

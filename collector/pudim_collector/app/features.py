@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pudim_collector.features.accounts import FEATURE as ACCOUNTS
+from pudim_collector.features.addresses import FEATURE as ADDRESSES
 from pudim_collector.features.attempts import FEATURE as ATTEMPTS
 from pudim_collector.features.audit import FEATURE as AUDIT
 from pudim_collector.features.commands import FEATURE as COMMANDS
@@ -36,6 +37,7 @@ FEATURES: list[Feature] = [
     TEAMS,
     INSTALLING,
     UPTIME,
+    ADDRESSES,
     AUDIT,
     CONVENTIONS,
 ]

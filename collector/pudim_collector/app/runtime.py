@@ -28,6 +28,7 @@ from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.attempts.service import Attempts
 from pudim_collector.features.audit.jobs import Delivery
 from pudim_collector.features.audit.service import AuditLog, Trail
+from pudim_collector.features.addresses.service import ADDRESSES_CHANGED, AddressLists
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.installing.service import Releases
@@ -99,6 +100,7 @@ class Runtime:
     doors: Doors
     supervisor: Supervisor
     rate_limits: RateLimits
+    address_lists: AddressLists
     answers: Answers
     trail: Trail
     audit: AuditLog
@@ -118,7 +120,7 @@ class Runtime:
         accounts, attempts = Accounts(clock, PERMISSIONS, emit=trail.emit), Attempts(clock)
         reader = Reader(database, clock, read_pool)
         announcements = Announcements(
-            database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED]
+            database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED]
         )
         sealers = Sealers(key_ring(settings, clock.now()), key)
         notices = HostNotices(announcements, clock)
@@ -167,6 +169,7 @@ class Runtime:
             Doors(intake),
             Supervisor(clock),
             RateLimits(_limit_store(settings, database), clock, settings.rate_limit_scale),
+            AddressLists(accounts, announcements, clock, emit=trail.emit),
             Answers(sealers.of(SEALED_ANSWERS), clock),
             trail,
             AuditLog(clock, trail.emit),
@@ -179,6 +182,7 @@ class Runtime:
         await self.read_pool.open(self.settings.replica_url)
         self.supervisor.start("memory", give_back_now_and_then)
         self.supervisor.start("announcements", self.announcements.run)
+        self.supervisor.start("address lists", self.address_lists.run)
         self.supervisor.start("audit trail", self.trail.run)
         if self.settings.role.includes(Role.INGEST):
             self.checks.add("storing", lambda: self.writer.storing.failing)

@@ -21,7 +21,7 @@ from pudim_collector.infra.auth import (
     access_of,
     check_declared,
 )
-from pudim_collector.infra.gate import EdgeSettings, Gate
+from pudim_collector.infra.gate import AddressRules, EdgeSettings, Gate
 from pudim_collector.infra.headers import add_headers
 from pudim_collector.infra.language import SOURCE
 from pudim_collector.infra.manifest import Feature
@@ -55,6 +55,7 @@ def build_app(
     senders: SenderAuthenticator | None = None,
     limits: RateLimits | None = None,
     directory: Directory | None = None,
+    addresses: AddressRules | None = None,
     pages: Pages | None = None,
     conventions: Conventions | None = None,
     language: str = SOURCE,
@@ -74,7 +75,7 @@ def build_app(
         route_handlers=[*controllers, *route_handlers, static_router()],
         middleware=[
             *before,
-            Gate(authenticator, settings or EdgeSettings(), senders, directory, permissions),
+            Gate(authenticator, settings or EdgeSettings(), senders, directory, permissions, addresses),
             *behind,
             *conventions.middleware(),
         ],

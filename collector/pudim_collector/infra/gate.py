@@ -12,7 +12,7 @@ import hmac
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
@@ -87,6 +87,12 @@ def cookie_name(scheme: str) -> str:
     return "__Host-pudim" if scheme in {"https", "wss"} else "pudim"
 
 
+class AddressRules(Protocol):
+    """The port that lists of allowed addresses implement; raises a refusal for an address that is on none."""
+
+    async def check(self, principal: Principal, address: str | None) -> None: ...
+
+
 @dataclass
 class Gate(ASGIMiddleware):
     authenticator: Authenticator
@@ -94,6 +100,7 @@ class Gate(ASGIMiddleware):
     senders: SenderAuthenticator | None = None
     directory: Directory | None = None
     permissions: Mapping[str, Permission] = field(default_factory=dict)
+    addresses: AddressRules | None = None
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET, ScopeType.ASGI)
 
@@ -129,6 +136,8 @@ class Gate(ASGIMiddleware):
             principal = await self._by_trusted_cookie(connection)
         principal = await self._with_fleet(principal)
         connection.scope["user"] = principal  # also of who is refused: the audit log tells of him
+        if self.addresses is not None:
+            await self.addresses.check(principal, connection.client.host if connection.client else None)
         self._check_permission(connection, access, principal)
         return principal
 
