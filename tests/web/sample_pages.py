@@ -114,6 +114,15 @@ OWN_FACTORS: dict[str, Any] = {
 }
 
 
+APP = {"secret": "JBSWY3DPEHPK3PXP", "qr": '<svg class="qr"><path d="M0 0h37v37h-37z"/></svg>'}
+OWN_FACTORS: dict[str, Any] = {
+    "state": {"kinds": [], "app_since": None, "recovery_codes_left": None, "demanded": False},
+    "passkeys": [],
+    "passkey_trouble": "",
+    "errors": {},
+}
+
+
 def session(**changes: Any) -> dict[str, Any]:
     return {
         "id": "00000000-0000-7000-8000-000000000002",
@@ -419,6 +428,30 @@ SAMPLES = {
             "errors": {"confirm": "Your own address, 198.51.100.1, is not on this list."},
             "networks": "203.0.113.0/24",
             "yours": None,
+        },
+    ),
+    "second step": Sample(
+        "factors/second_step.html",
+        {"kinds": ["passkey", "totp"], "passkey_trouble": "", "errors": {"form": HOSTILE}},
+        signed_in=False,
+    ),
+    "second step, no passkeys here": Sample(
+        "factors/second_step.html",
+        {"kinds": ["passkey"], "passkey_trouble": HOSTILE, "errors": {}},
+        signed_in=False,
+    ),
+    "enrol": Sample("factors/enrol.html", {**APP, "errors": {}}, signed_in=False),
+    "app": Sample("factors/app.html", {**APP, "errors": {"form": HOSTILE}}),
+    "codes": Sample("factors/codes.html", {"codes": ["ABCD-1234-WXYZ"] * 10, "next": "/"}),
+    "codes of before": Sample("factors/codes.html", {"codes": [], "next": "/"}),
+    "no factors": Sample("factors/own.html", OWN_FACTORS),
+    "factors": Sample(
+        "factors/own.html",
+        {
+            "state": {"kinds": ["totp"], "app_since": NOW, "recovery_codes_left": 9, "demanded": True},
+            "passkeys": [{"id": "1", "name": HOSTILE, "created_at": NOW, "last_used_at": None}],
+            "passkey_trouble": HOSTILE,
+            "errors": {"form": HOSTILE},
         },
     ),
     "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),

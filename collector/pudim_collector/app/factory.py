@@ -39,6 +39,8 @@ def web_application(runtime: Runtime) -> Litestar:
             "accounts": runtime.accounts,
             "address_lists": runtime.address_lists,
             "sessions": runtime.sessions,
+            "passkeys": runtime.passkeys,
+            "factors": runtime.factors,
             "servers": runtime.servers,
             "metrics": runtime.metrics,
             "uptime": runtime.uptime,

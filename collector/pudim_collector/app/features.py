@@ -9,9 +9,11 @@ from pudim_collector.features.audit import FEATURE as AUDIT
 from pudim_collector.features.commands import FEATURE as COMMANDS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.conventions import FEATURE as CONVENTIONS
+from pudim_collector.features.factors import FEATURE as FACTORS
 from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
+from pudim_collector.features.passkeys import FEATURE as PASSKEYS
 from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
@@ -33,6 +35,8 @@ FEATURES: list[Feature] = [
     ACCOUNTS,
     ATTEMPTS,
     SESSIONS,
+    PASSKEYS,
+    FACTORS,
     SENDERS,
     TEAMS,
     INSTALLING,

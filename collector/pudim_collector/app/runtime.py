@@ -31,9 +31,11 @@ from pudim_collector.features.audit.service import AuditLog, Trail
 from pudim_collector.features.addresses.service import ADDRESSES_CHANGED, AddressLists
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
+from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS, EnrolledFactors, Factors
 from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
+from pudim_collector.features.passkeys.service import Passkeys
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers, TeamsServers
 from pudim_collector.features.sessions.service import Sessions
@@ -82,6 +84,8 @@ class Runtime:
     accounts: Accounts
     attempts: Attempts
     sessions: Sessions
+    passkeys: Passkeys
+    factors: Factors
     servers: Servers
     directory: TeamsServers
     metrics: Metrics
@@ -122,6 +126,8 @@ class Runtime:
         announcements = Announcements(
             database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED]
         )
+        sessions = Sessions(accounts, attempts, clock, factors=EnrolledFactors(), emit=trail.emit)
+        passkeys = Passkeys(settings.url, sessions, clock, emit=trail.emit)
         sealers = Sealers(key_ring(settings, clock.now()), key)
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices, emit=trail.emit)
@@ -150,7 +156,17 @@ class Runtime:
             reader,
             accounts,
             attempts,
-            Sessions(accounts, attempts, clock, emit=trail.emit),
+            sessions,
+            passkeys,
+            Factors(
+                sessions,
+                passkeys,
+                attempts,
+                clock,
+                totp=sealers.of(TOTP_SECRETS),
+                recovery=sealers.of(RECOVERY_KEYS),
+                emit=trail.emit,
+            ),
             servers,
             TeamsServers(),
             Metrics(reader, servers, announcements, clock),

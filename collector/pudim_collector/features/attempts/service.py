@@ -49,9 +49,16 @@ class Attempts:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def begin(self, what: str, account: str, address: str, *, device: str | None = None) -> Attempt:
-        """Raises SlowDownError. `device` names one from which this account signed in before."""
-        counts = _counts(what, account, address, device=device)
+    async def begin(
+        self, what: str, account: str, address: str, *, device: str | None = None, strict: bool = False
+    ) -> Attempt:
+        """Raises SlowDownError. `device` names one from which this account signed in before.
+
+        `strict` is for what only somebody may try who has proved one thing already: wherever he tries it, he waits.
+        """
+        counts = _counts(what, account, address, device)
+        if strict:
+            counts = [Counted(rules.key(what, "strict", account), PER_ACCOUNT_AND_NETWORK)]
         wait = await queries.begin(counts, self._clock.now())
         if wait > 0:
             raise SlowDownError(timedelta(seconds=wait))

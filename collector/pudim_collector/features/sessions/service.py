@@ -141,6 +141,10 @@ class Sessions:
             raise HalfSessionError
         return found
 
+    async def email_of(self, half: Half) -> str:
+        user = await self._accounts.user(half.user_id)
+        return user.email if user else ""
+
     async def finish(self, half: Half, visitor: Visitor) -> Entry:
         """What was owed is done: a session, once. Raises HalfSessionError."""
         async with database.transaction():

@@ -1,0 +1,97 @@
+"""What the script of the pages asks for passkeys: options for the browser, and what its authenticator answered.
+
+Where somebody gets in, the answer is where to go on, with the cookies. Removing one is a form of the page of factors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from litestar import Controller, Request, Response, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from pudim_collector.features.passkeys.schemas import Entered, NewPasskey, PasskeyAnswer, credential_of
+from pudim_collector.features.passkeys.service import Passkeys, Purpose
+from pudim_collector.features.sessions.service import Sessions
+from pudim_collector.infra.auth import Principal, public, requires, safe_local_path
+from pudim_collector.infra.entering import HALF, Entry, brought, give, visitor_of
+from pudim_collector.infra.sudo import PROVE_PATH, person, proven
+
+Asked: TypeAlias = Request[Any, Any, State]
+_OWN = "/account/passkeys"
+_SIGN_IN = "/sign-in/passkey"
+_FACTOR = "/sign-in/factor/passkey"
+_PROVE = f"{PROVE_PATH}/passkey"
+_AFTER = "/account/factors"
+
+
+class PasskeyPages(Controller):
+    include_in_schema = False
+
+    @post(f"{_SIGN_IN}/options", opt=public("to sign in"), status_code=200)
+    async def sign_in_options(self, passkeys: NamedDependency[Passkeys]) -> dict[str, Any]:
+        return await passkeys.asking(Purpose.SIGN_IN)
+
+    @post(_SIGN_IN, opt=public("to sign in"), status_code=200)
+    async def sign_in(
+        self, request: Asked, passkeys: NamedDependency[Passkeys], data: JSONBody[PasskeyAnswer]
+    ) -> Response[Entered]:
+        entry = await passkeys.sign_in(credential_of(data), visitor_of(request))
+        return _entered(request, entry, safe_local_path(data.next))
+
+    @post(f"{_FACTOR}/options", opt=public("half a session is shown by its cookie"), status_code=200)
+    async def factor_options(self, request: Asked, passkeys: NamedDependency[Passkeys]) -> dict[str, Any]:
+        return await passkeys.asking_half(brought(request, HALF))
+
+    @post(_FACTOR, opt=public("half a session is shown by its cookie"), status_code=200)
+    async def factor(
+        self, request: Asked, passkeys: NamedDependency[Passkeys], data: JSONBody[PasskeyAnswer]
+    ) -> Response[Entered]:
+        entry = await passkeys.enter(brought(request, HALF), credential_of(data), visitor_of(request))
+        return _entered(request, entry, entry.path)
+
+    @post(f"{_PROVE}/options", opt=requires("account:secure"), guards=[person], status_code=200)
+    async def proof_options(
+        self, principal: NamedDependency[Principal], passkeys: NamedDependency[Passkeys]
+    ) -> dict[str, Any]:
+        return await passkeys.asking(Purpose.PROVE, principal.id)
+
+    @post(_PROVE, opt=requires("account:secure"), guards=[person], status_code=200)
+    async def prove(
+        self,
+        request: Asked,
+        principal: NamedDependency[Principal],
+        passkeys: NamedDependency[Passkeys],
+        data: JSONBody[PasskeyAnswer],
+    ) -> Response[Entered]:
+        entry = await passkeys.prove(principal, credential_of(data), visitor_of(request))
+        return _entered(request, entry, safe_local_path(data.next, _AFTER))
+
+    @post(f"{_OWN}/options", opt=requires("account:secure"), guards=[person, proven], status_code=200)
+    async def registration_options(
+        self,
+        principal: NamedDependency[Principal],
+        passkeys: NamedDependency[Passkeys],
+        sessions: NamedDependency[Sessions],
+    ) -> dict[str, Any]:
+        return await passkeys.registering(await sessions.person(principal))
+
+    @post(_OWN, opt=requires("account:secure"), guards=[person, proven], status_code=200)
+    async def register(
+        self,
+        request: Asked,
+        principal: NamedDependency[Principal],
+        passkeys: NamedDependency[Passkeys],
+        sessions: NamedDependency[Sessions],
+        data: JSONBody[NewPasskey],
+    ) -> Response[Entered]:
+        await passkeys.register(principal.id, credential_of(data), data.name, visitor_of(request))
+        return _entered(request, await sessions.renew(principal), _AFTER)
+
+
+def _entered(request: Asked, entry: Entry, path: str) -> Response[Entered]:
+    answer = Response(Entered(path))
+    give(request, answer, entry)
+    return answer
