@@ -12,6 +12,7 @@ from pathlib import Path
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.keys import public_bytes, to_text
 from pudim_collector.app.runtime import Runtime
+from pudim_collector.app.settings import childrens_environment
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class LocalAgent:
             *_python("run", {"state-dir": str(self._state_dir)}),
             "--with-parent",  # its input is a pipe of ours, which ends with us, however we end
             stdin=asyncio.subprocess.PIPE,
+            env=childrens_environment(),
             start_new_session=True,
         )
         try:
@@ -64,15 +66,17 @@ class LocalAgent:
                 "enrol",
                 {
                     "url": runtime.settings.local_url,
-                    "token": token.token,
+                    "token-file": "-",  # who lists processes or their environment sees none
                     "collector-key": to_text(public_bytes(runtime.key)),
                     "state-dir": str(self._state_dir),
                 },
             ),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=childrens_environment(),
         )
-        said, _ = await process.communicate()
+        said, _ = await process.communicate(token.token.encode())
         if process.returncode:
             raise EnrolmentFailed(said.decode(errors="replace").strip())
 

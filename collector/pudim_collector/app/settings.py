@@ -14,6 +14,9 @@ from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.proxies import BadProxies, ProxyHeaders, TrustedProxies
 
 
+_OURS = ("PUDIM_", "PG", "CREDENTIALS_DIRECTORY")
+
+
 class BadSetting(PudimError):
     """An environment variable has a value that Pudim cannot use."""
 
@@ -41,16 +44,16 @@ class Settings:
     """
 
     data_dir: Path
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
     port: int = 8460
     public_url: str | None = None
     role: Role = Role.ALL
-    replica_url: str | None = None
+    replica_url: str | None = field(default=None, repr=False)
     secret_keys_file: Path | None = None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     socket: Path | None = None
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, repr=False)
     rate_limit_scale: float = 1.0
 
     @property
@@ -63,6 +66,11 @@ class Settings:
         """Where this host itself reaches it."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - a name to compare with
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+def childrens_environment() -> dict[str, str]:
+    """What a program that we start may see: nothing that is set for us or for the database's client, for it may hold passwords."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:

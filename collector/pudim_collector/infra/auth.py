@@ -155,7 +155,7 @@ class Principal:
     role: str
     permissions: Collection[str]
     session_id: UUID | None = None
-    csrf_token: str | None = None
+    csrf_token: str | None = field(default=None, repr=False)
     language: str | None = None
     time_zone: str | None = None
     grants: tuple[Grant, ...] = ()

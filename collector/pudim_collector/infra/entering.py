@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal
@@ -42,11 +42,11 @@ class Visitor:
 class Entry:
     """`secret` is a session's, or with a `missing` step a half session's; `device` is a secret for a new browser."""
 
-    secret: str
+    secret: str = field(repr=False)
     life: timedelta
     path: str = "/"
     missing: Step | None = None
-    device: str | None = None
+    device: str | None = field(default=None, repr=False)
 
 
 def visitor_of(request: Request[Any, Any, Any]) -> Visitor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -77,13 +77,13 @@ class OpenSession:
     """A session just begun or renewed, with the secret that only its browser has."""
 
     id: UUID
-    secret: str
+    secret: str = field(repr=False)
     life: timedelta = rules.SESSION_LIFE
 
 
 @dataclass(frozen=True)
 class NewToken:
-    secret: str
+    secret: str = field(repr=False)
     record: TokenRecord
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class NoSuchSender(PudimError):
 class NewSender:
     """`token` is known only now."""
 
-    token: str
+    token: str = field(repr=False)
     record: SenderRecord
 
 

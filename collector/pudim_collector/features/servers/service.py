@@ -148,7 +148,7 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class NewToken:
-    token: str
+    token: str = field(repr=False)
     expires_at: datetime
 
 
@@ -156,10 +156,10 @@ class NewToken:
 class Invitation:
     """A token with all that a host needs to use it, and the command that does."""
 
-    token: str
+    token: str = field(repr=False)
     expires_at: datetime
     collector_key: str
-    command: str
+    command: str = field(repr=False)
     installs: bool
     """Whether the command brings the agent with it; else that has to be on the host."""
 
