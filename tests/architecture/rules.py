@@ -222,6 +222,13 @@ RULES = [
         homes=("collector/pudim_collector/infra/safe_http/transport.py",),
     ),
     Rule(
+        "mail",
+        "Write it with pudim_collector.infra.mail.mailer, which keeps it until the mail server has taken it, and escapes what it shows.",
+        imports("aiosmtplib", "smtplib"),
+        within=("collector/",),
+        homes=("collector/pudim_collector/infra/mail/sending.py",),
+    ),
+    Rule(
         "features",
         "Ask the other feature's service, or listen to its events: its tables, schemas and rules are its own to change.",
         _other_features_insides,

@@ -57,6 +57,8 @@ def test_an_exception_is_still_needed(name: str, path: str) -> None:
         ("outbound", "import asyncio\nasyncio.open_connection(host, 80)"),
         ("outbound", "from socket import create_connection\ncreate_connection((host, 80))"),
         ("outbound", "from pudim.checks.http_client import ask"),
+        ("mail", "import smtplib"),
+        ("mail", "from aiosmtplib import send"),
         ("features", "from pudim_collector.features.servers.schemas import Server"),
         ("features", "from pudim_collector.features.servers import queries"),
         ("sentence", "import os"),

@@ -21,6 +21,8 @@ from pudim_collector.features.storage import FEATURE as STORAGE
 from pudim_collector.features.teams import FEATURE as TEAMS
 from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
+from pudim_collector.infra.mail.outbox import MIGRATIONS as MAIL
+from pudim_collector.infra.mail.outbox import SEALED_MAIL
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.infra.rate_limits.stores import MIGRATIONS as RATE_LIMITS
 from pudim_collector.series.statements import MIGRATIONS as SERIES_MIGRATIONS
@@ -45,13 +47,14 @@ FEATURES: list[Feature] = [
     AUDIT,
     CONVENTIONS,
 ]
-SEALED = [column for feature in FEATURES for column in feature.sealed]
+SEALED = [SEALED_MAIL, *(column for feature in FEATURES for column in feature.sealed)]
 PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
 _FIRST = (ACCOUNTS, TEAMS)
 """Whose tables others' rows refer to."""
 MIGRATIONS = [
     MigrationApp("series", SERIES_MIGRATIONS),
     RATE_LIMITS,
+    MAIL,
     *(
         feature.migrations
         for feature in [*_FIRST, *(one for one in FEATURES if one not in _FIRST)]

@@ -44,6 +44,8 @@ from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGE
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.api.idempotency import SEALED_ANSWERS, Answers
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
+from pudim_collector.infra.mail.mailer import Mailer
+from pudim_collector.infra.mail.outbox import SEALED_MAIL
 from pudim_collector.infra.rate_limits.metering import RateLimits
 from pudim_collector.infra.rate_limits.stores import PostgresStore, RedisStore
 from pudim_collector.infra.safe_http import Outbound
@@ -108,6 +110,8 @@ class Runtime:
     answers: Answers
     trail: Trail
     audit: AuditLog
+    outbound: Outbound
+    mailer: Mailer
     checks: Checks = field(default_factory=Checks)
 
     @property
@@ -189,6 +193,8 @@ class Runtime:
             Answers(sealers.of(SEALED_ANSWERS), clock),
             trail,
             AuditLog(clock, trail.emit),
+            Outbound(clock, settings.outbound, ca_file=settings.ca_file),
+            Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock),
         )
 
     @asynccontextmanager
@@ -229,6 +235,7 @@ class Runtime:
     def _jobs(self) -> list[Job]:
         return [
             Job("make room for frames", timedelta(hours=1), self._make_room),
+            Job("send mail", timedelta(seconds=5), self.mailer.send_due),
             Job("roll up", timedelta(minutes=1), self._roll_up),
             Job("send the audit log", timedelta(seconds=5), self._delivery().run_once),
             Job("prune the audit log", timedelta(hours=1), self._prune_audit),
@@ -242,7 +249,7 @@ class Runtime:
         ]
 
     def _delivery(self) -> Delivery:
-        return Delivery(self.clock, urlsplit(self.settings.url).hostname or "-", Outbound(self.clock))
+        return Delivery(self.clock, urlsplit(self.settings.url).hostname or "-", self.outbound)
 
     async def _prune_audit(self) -> None:
         await self.audit.prune()

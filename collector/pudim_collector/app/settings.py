@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.proxies import BadProxies, ProxyHeaders, TrustedProxies
+from pudim_collector.infra.safe_http.allowing import Allowed
 
 
 _OURS = ("PUDIM_", "PG", "CREDENTIALS_DIRECTORY")
@@ -55,6 +58,9 @@ class Settings:
     socket: Path | None = None
     redis_url: str | None = field(default=None, repr=False)
     rate_limit_scale: float = 1.0
+    outbound: Allowed = field(default_factory=Allowed)
+    ca_file: Path | None = None
+    mail: SmtpServer | None = None
 
     @property
     def url(self) -> str:
@@ -87,6 +93,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         secret_keys_file=Path(named) if (named := found.get("PUDIM_SECRET_KEYS_FILE")) else None,
         socket=Path(found["PUDIM_SOCKET"]) if found.get("PUDIM_SOCKET") else None,
         redis_url=_redis_url(found.get("PUDIM_REDIS_URL") or ""),
+        outbound=_outbound(found.get("PUDIM_OUTBOUND_ALLOW") or ""),
+        ca_file=(ca_file := _ca_file(found.get("PUDIM_CA_FILE") or "")),
+        mail=_mail(
+            found.get("PUDIM_SMTP_URL") or "",
+            found.get("PUDIM_MAIL_FROM") or "",
+            found.get("PUDIM_SMTP_PASSWORD_FILE") or "",
+            ca_file,
+        ),
         rate_limit_scale=_scale(found.get("PUDIM_RATE_LIMIT_SCALE") or "1"),
         proxies=_proxies(
             found.get("PUDIM_TRUSTED_PROXIES") or "", found.get("PUDIM_PROXY_HEADERS") or "x-forwarded"
@@ -111,6 +125,33 @@ def _redis_url(text: str) -> str | None:
     if text and not text.startswith(("redis://", "rediss://", "unix://")):
         raise BadSetting("PUDIM_REDIS_URL must be like redis://127.0.0.1:6379/0")
     return text or None
+
+
+def _outbound(text: str) -> Allowed:
+    try:
+        return Allowed.parse(text)
+    except ValueError as error:
+        raise BadSetting(f"PUDIM_OUTBOUND_ALLOW: {error}") from error
+
+
+def _ca_file(text: str) -> Path | None:
+    if not text:
+        return None
+    try:
+        ssl.create_default_context(cafile=text)
+    except OSError as error:
+        raise BadSetting("PUDIM_CA_FILE must be a file with certificates of authorities, as PEM") from error
+    return Path(text)
+
+
+def _mail(url: str, sender: str, password_file: str, ca_file: Path | None) -> SmtpServer | None:
+    if not url:
+        return None
+    try:
+        return SmtpServer.parse(url, sender, Path(password_file) if password_file else None, ca_file)
+    except ValueError as error:
+        variable = "PUDIM_MAIL_FROM" if "sender" in str(error) else "PUDIM_SMTP_URL"
+        raise BadSetting(f"{variable} {error}") from None
 
 
 def _scale(text: str) -> float:
