@@ -114,15 +114,6 @@ OWN_FACTORS: dict[str, Any] = {
 }
 
 
-APP = {"secret": "JBSWY3DPEHPK3PXP", "qr": '<svg class="qr"><path d="M0 0h37v37h-37z"/></svg>'}
-OWN_FACTORS: dict[str, Any] = {
-    "state": {"kinds": [], "app_since": None, "recovery_codes_left": None, "demanded": False},
-    "passkeys": [],
-    "passkey_trouble": "",
-    "errors": {},
-}
-
-
 def session(**changes: Any) -> dict[str, Any]:
     return {
         "id": "00000000-0000-7000-8000-000000000002",
@@ -346,8 +337,23 @@ POLICY: dict[str, Any] = {
     "reason": None,
     "bounds": {"tail_log": {"files": ["/var/log/syslog", HOSTILE]}, "restart_unit": {"units": [HOSTILE]}},
 }
+KNOWN = {
+    "code": "rate_limited",
+    "status": 429,
+    "phrase": "Too Many Requests",
+    "sentence": "A rate limit is used up.",
+    "hint": "Wait as long as Retry-After says.",
+}
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
 HERE = {"url": "http://127.0.0.1:8460", "reach": "this host"}
+PROFILE: dict[str, Any] = {
+    "values": {"name": "Ada", "language": "", "time_zone": ""},
+    "errors": {},
+    "languages": [("en", "English"), ("pt-BR", "Português (Brasil)")],
+    "zones": ["UTC", "Europe/Berlin"],
+    "now": NOW,
+    "saved": False,
+}
 SAMPLES = {
     "commands": Sample(
         "commands/server.html",
@@ -382,6 +388,26 @@ SAMPLES = {
     "sessions": Sample(
         "sessions/list.html", {"sessions": [session(), session(current=False, address=HOSTILE)]}
     ),
+    "password": Sample(
+        "credentials/own.html", {"email": HOSTILE, "sends_mail": True, "sent_to": HOSTILE, "errors": {}}
+    ),
+    "password, no mail": Sample(
+        "credentials/own.html",
+        {"email": HOSTILE, "sends_mail": False, "sent_to": "", "errors": {"current": HOSTILE, "email": HOSTILE}},
+    ),
+    "confirm address": Sample("credentials/confirm_email.html", {"link": HOSTILE}),
+    "lost": Sample(
+        "credentials/lost.html", {"sends_mail": True, "asked": False, "errors": {}}, signed_in=False
+    ),
+    "lost, asked": Sample(
+        "credentials/lost.html", {"sends_mail": True, "asked": True, "errors": {}}, signed_in=False
+    ),
+    "lost, no mail": Sample(
+        "credentials/lost.html",
+        {"sends_mail": False, "asked": False, "errors": {"form": HOSTILE}},
+        signed_in=False,
+    ),
+    "reset": Sample("credentials/reset.html", {"errors": {"password": HOSTILE}}, signed_in=False),
     "second step": Sample(
         "factors/second_step.html",
         {"kinds": ["passkey", "totp"], "passkey_trouble": "", "errors": {"form": HOSTILE}},
@@ -406,6 +432,8 @@ SAMPLES = {
             "errors": {"form": HOSTILE},
         },
     ),
+    "error's code": Sample("errors/code.html", {"known": KNOWN}, signed_in=False),
+    "errors": Sample("errors/list.html", {"errors": [KNOWN]}),
     "addresses": Sample(
         "addresses/list.html",
         {"errors": {}, "networks": "203.0.113.0/24\n2001:db8::/32", "yours": "203.0.113.7"},
@@ -416,48 +444,21 @@ SAMPLES = {
             "errors": {"confirm": "Your own address, 198.51.100.1, is not on this list."},
             "networks": "203.0.113.0/24",
             "yours": None,
-        },
-    ),
-    "addresses": Sample(
-        "addresses/list.html",
-        {"errors": {}, "networks": "203.0.113.0/24\n2001:db8::/32", "yours": "203.0.113.7"},
-    ),
-    "addresses that lock out": Sample(
-        "addresses/list.html",
-        {
-            "errors": {"confirm": "Your own address, 198.51.100.1, is not on this list."},
-            "networks": "203.0.113.0/24",
-            "yours": None,
-        },
-    ),
-    "second step": Sample(
-        "factors/second_step.html",
-        {"kinds": ["passkey", "totp"], "passkey_trouble": "", "errors": {"form": HOSTILE}},
-        signed_in=False,
-    ),
-    "second step, no passkeys here": Sample(
-        "factors/second_step.html",
-        {"kinds": ["passkey"], "passkey_trouble": HOSTILE, "errors": {}},
-        signed_in=False,
-    ),
-    "enrol": Sample("factors/enrol.html", {**APP, "errors": {}}, signed_in=False),
-    "app": Sample("factors/app.html", {**APP, "errors": {"form": HOSTILE}}),
-    "codes": Sample("factors/codes.html", {"codes": ["ABCD-1234-WXYZ"] * 10, "next": "/"}),
-    "codes of before": Sample("factors/codes.html", {"codes": [], "next": "/"}),
-    "no factors": Sample("factors/own.html", OWN_FACTORS),
-    "factors": Sample(
-        "factors/own.html",
-        {
-            "state": {"kinds": ["totp"], "app_since": NOW, "recovery_codes_left": 9, "demanded": True},
-            "passkeys": [{"id": "1", "name": HOSTILE, "created_at": NOW, "last_used_at": None}],
-            "passkey_trouble": HOSTILE,
-            "errors": {"form": HOSTILE},
         },
     ),
     "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),
     "tokens": Sample(
         "accounts/tokens.html",
         {**FORM, "tokens": [TOKEN], "created": {"name": HOSTILE, "token": "pudim_secret"}},
+    ),
+    "profile": Sample("profile/profile.html", PROFILE | {"saved": True}),
+    "profile, wrong": Sample(
+        "profile/profile.html",
+        PROFILE
+        | {
+            "values": {"name": HOSTILE, "language": HOSTILE, "time_zone": "Europe/Berlin"},
+            "errors": {"name": "Too long.", "time_zone": HOSTILE},
+        },
     ),
     "no servers": Sample("servers/list.html", {"servers": []}),
     "servers": Sample(

@@ -5,7 +5,7 @@ import "./elements/await-server";
 import "./elements/copy";
 import "./elements/countdown";
 import "./elements/passkey";
-import "./elements/passkey";
 import "./elements/server-list";
 import "./elements/sparkline";
 import "./elements/theme";
+import "./elements/time-zone";

@@ -30,6 +30,7 @@ def web_application(runtime: Runtime) -> Litestar:
         runtime.accounts,
         settings=EdgeSettings(own_hosts=own),
         senders=runtime.senders,
+        language=settings.language,
         limits=runtime.rate_limits if settings.rate_limit_scale else None,
         conventions=Conventions(cursor_key(runtime.key), runtime.answers, runtime.clock),
         directory=runtime.directory,

@@ -14,6 +14,7 @@ from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.passkeys import FEATURE as PASSKEYS
+from pudim_collector.features.profile import FEATURE as PROFILE
 from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
@@ -34,11 +35,12 @@ FEATURES: list[Feature] = [
     COMPLETENESS,
     METRICS,
     STORAGE,
-    ACCOUNTS,
+    PROFILE,
     ATTEMPTS,
     SESSIONS,
     PASSKEYS,
     FACTORS,
+    ACCOUNTS,
     SENDERS,
     TEAMS,
     INSTALLING,

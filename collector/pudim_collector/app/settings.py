@@ -16,7 +16,6 @@ from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.proxies import BadProxies, ProxyHeaders, TrustedProxies
 from pudim_collector.infra.safe_http.allowing import Allowed
 
-
 _OURS = ("PUDIM_", "PG", "CREDENTIALS_DIRECTORY")
 
 
@@ -62,6 +61,8 @@ class Settings:
     ca_file: Path | None = None
     mail: SmtpServer | None = None
 
+    language: str = "en"
+
     @property
     def url(self) -> str:
         """Where browsers and agents reach this collector, without a trailing slash."""
@@ -90,6 +91,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         public_url=_public_url(found.get("PUDIM_PUBLIC_URL") or ""),
         role=_role(found.get("PUDIM_ROLE") or "all"),
         replica_url=found.get("PUDIM_DATABASE_REPLICA_URL") or None,
+        language=_language(found.get("PUDIM_LANGUAGE") or "en"),
         secret_keys_file=Path(named) if (named := found.get("PUDIM_SECRET_KEYS_FILE")) else None,
         socket=Path(found["PUDIM_SOCKET"]) if found.get("PUDIM_SOCKET") else None,
         redis_url=_redis_url(found.get("PUDIM_REDIS_URL") or ""),
@@ -169,6 +171,17 @@ def _proxies(networks: str, headers: str) -> TrustedProxies:
         return TrustedProxies.parse(networks, family)
     except BadProxies as error:
         raise BadSetting(f"PUDIM_TRUSTED_PROXIES: {error.detail} {error.hint}") from error
+
+
+def _language(text: str) -> str:
+    if text == "en":
+        return text  # so that commands start without the catalogues
+    from pudim_collector.infra.language import tags
+
+    known = {tag.lower(): tag for tag in tags()}
+    if text.lower() not in known:
+        raise BadSetting(f"PUDIM_LANGUAGE must be one of {', '.join(known.values())}")
+    return known[text.lower()]
 
 
 def _port(text: str) -> int:

@@ -132,7 +132,9 @@ def _for_scripts(
     yield "", "".join(str(plurals(count)) for count in range(_COUNTS))
     for message in catalogue:
         if message.id and any(path.endswith(".ts") for path, _ in message.locations):
-            yield message.id if isinstance(message.id, str) else message.id[0], message.string
+            said = message.string or ""
+            key = message.id if isinstance(message.id, str) else message.id[0]
+            yield key, said if isinstance(said, str) else tuple(said)
 
 
 def _shapes(catalogue: Catalog) -> Iterator[Shape]:

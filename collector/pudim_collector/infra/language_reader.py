@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from babel.dates import format_date, format_datetime, get_timezone_name
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -34,14 +35,20 @@ def time_zone(name: str) -> tzinfo:
     """Raises UnknownTimeZoneError."""
     if name == UTC_NAME:
         return UTC
-    if name not in available_timezones():
+    if name not in _zones():
         raise UnknownTimeZoneError
     return ZoneInfo(name)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Looked for once in a process: that walks a folder of six hundred files."""
+    return frozenset(available_timezones())
+
+
 def time_zones() -> list[str]:
     """Those with a place in their name, and UTC: the others are older names of the same."""
-    return [UTC_NAME, *sorted(name for name in available_timezones() if _is_place(name))]
+    return [UTC_NAME, *sorted(name for name in _zones() if _is_place(name))]
 
 
 def _is_place(name: str) -> bool:
@@ -86,18 +93,17 @@ class Reader:
     def moment(self, instant: str | datetime) -> str:
         """Day, time and the zone's name."""
         at = _instant(instant).astimezone(self.zone)
-        told = format_datetime(at, "d MMM y HH:mm", locale=self.language.locale)
-        return f"{told} {self.zone_said(at)}"
+        return format_datetime(at, f"d MMM y HH:mm {self._zone_sign}", locale=self.language.locale)
+
+    @property
+    def _zone_sign(self) -> str:
+        """How the zone is named behind a time; Unicode would say UTC in many words."""
+        return f"'{UTC_NAME}'" if self.zone is UTC else "z"
 
     def day(self, instant: str | date | datetime) -> str:
         """The day on which it was where he is; a date of its own is that date anywhere."""
         at = _date(instant) or _instant(instant).astimezone(self.zone)
         return format_date(at, "medium", locale=self.language.locale)
-
-    def zone_said(self, at: datetime | None = None) -> str:
-        if self.zone is UTC:
-            return UTC_NAME
-        return get_timezone_name(at or self.zone, width="short", locale=self.language.locale)
 
     def for_scripts(self) -> str:
         """What the browser's own words are, as JSON; empty where they are ours."""

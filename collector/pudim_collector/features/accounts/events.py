@@ -55,6 +55,18 @@ class SignedOut:
     session_id: UUID
 
 
+@audited("profile.changed", "changed the own profile", target=Target("user", "user_id", "name"))
+@dataclass(frozen=True)
+class ProfileChanged:
+    """`language` and `time_zone` are empty where the browser's count."""
+
+    user_id: UUID
+    name: str
+    name_before: str
+    language: str
+    time_zone: str
+
+
 @audited("token.created", "made an API token", target=Target("token", "token_id", "name"))
 @dataclass(frozen=True)
 class TokenCreated:

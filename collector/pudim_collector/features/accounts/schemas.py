@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pudim_collector.features.accounts.queries import TokenRecord
 from pudim_collector.infra.auth import Principal, PrincipalKind
@@ -71,6 +71,8 @@ class Me(Struct):
     email: str | None
     role: str
     permissions: list[str]
+    language: str | None = None
+    time_zone: str | None = None
 
     @classmethod
     def of(cls, principal: Principal) -> Me:
@@ -81,7 +83,17 @@ class Me(Struct):
             principal.email,
             principal.role,
             sorted(principal.permissions),
+            principal.language,
+            principal.time_zone,
         )
+
+
+class ProfileChange(Struct, forbid_unknown_fields=True):
+    """What is left out stays. A null language or time zone is the browser's."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128)] | UnsetType = UNSET
+    language: Annotated[str, Meta(max_length=16)] | UnsetType | None = UNSET
+    time_zone: Annotated[str, Meta(max_length=64)] | UnsetType | None = UNSET
 
 
 class SetupForm(Struct):

@@ -17,6 +17,8 @@ from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Grant, Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
+from pudim_collector.infra.language import language as check_language
+from pudim_collector.infra.language_reader import time_zone as check_time_zone
 from pudim_collector.infra.passwords import Passwords
 from pudim_collector.infra.permissions import Permission, Rights, Role
 from pudim_collector.infra.scoping import NO_TEAM
@@ -24,6 +26,7 @@ from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 
 Person: TypeAlias = UserRecord
+AccountError: TypeAlias = rules.AccountError
 OwnSession: TypeAlias = SeenSession
 _log = logging.getLogger("pudim.security")
 _LOCAL_ACCESS = "local access"
@@ -186,11 +189,32 @@ class Accounts:
         rules.check_password(password, personal=(user.name, key, key.partition("@")[0]))
         return await self._passwords.hash(password)
 
+    async def change_profile(
+        self, principal: Principal, *, name: str, language: str | None, time_zone: str | None
+    ) -> Principal:
+        """How a person is called and reads; the principal as he is then.
+
+        Raises NameRefusedError, UnknownLanguageError, UnknownTimeZoneError.
+        """
+        name = rules.clean_name(name)
+        if language is not None:
+            check_language(language)
+        if time_zone is not None:
+            check_time_zone(time_zone)
+        await queries.set_reading(principal.id, name=name, language=language, time_zone=time_zone)
+        self._emit(events.ProfileChanged(principal.id, name, principal.name, language or "", time_zone or ""))
+        return replace(principal, name=name, language=language, time_zone=time_zone)
+
     async def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
         """All of his sessions end: who knew the old password may have some."""
         async with database.transaction():
             await queries.set_password_hash(user_id, password_hash)
             await queries.remove_sessions(user_id)
+
+    def checked_email(self, email: str) -> str:
+        """As it is written to. Raises EmailRefusedError."""
+        rules.email_key(email)
+        return email.strip()
 
     async def set_email(self, user_id: UUID, email: str) -> None:
         """Raises EmailTakenError, EmailRefusedError."""
