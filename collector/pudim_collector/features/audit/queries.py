@@ -39,6 +39,7 @@ _NAMES = {
     "sender": "SELECT name, NULL::text FROM senders WHERE id = $1",
     "check": "SELECT name, NULL::text FROM checks WHERE id = $1",
 }
+_CHAINS = (_SQL / "chains.sql").read_text()
 _WORDS = "words @@ to_tsquery('simple', {0})"
 _READ_AT_ONCE = 500
 
@@ -191,8 +192,9 @@ async def bounds(chain: UUID) -> tuple[datetime, datetime] | None:
 
 
 async def chains() -> list[UUID]:
+    """Those that have a head, and those that lost it."""
     async with database.connection() as connection:
-        cursor = await connection.execute("SELECT chain FROM audit_chains ORDER BY chain")
+        cursor = await connection.execute(_CHAINS)
         return [row[0] for row in await cursor.fetchall()]
 
 

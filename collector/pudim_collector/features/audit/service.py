@@ -43,6 +43,8 @@ _REMOVE_AT_ONCE = 5_000
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED, _UNKNOWN, _FAILED = 403, 401, 400
 _NOT_DETAILS = frozenset({"team_id", "address", "by", "actor", "before", "after"})
+UNTOLD = "audit_untold"
+"""In a handler's `opt`: why what it does needs no entry although it is no safe method, as a question in a body."""
 _BARS_SPAN = timedelta(days=30)
 _SECOND = timedelta(seconds=1)
 
@@ -59,6 +61,14 @@ class TooManyReceivers(PudimError):
 
     code = "too_many_receivers"
     status = 409
+
+
+class NoSuchLog(PudimError):
+    """There are several teams, or none yet."""
+
+    code = "no_such_log"
+    status = 404
+    hint = "Name one by its id with --team, or ask for --installation."
 
 
 class NoSuchEntry(PudimError):
@@ -183,6 +193,7 @@ class Trail:
     async def _judge(self, scope: Scope, status: int, journal: _Journal) -> None:
         """What the request itself tells: refusals, tokens in new places, and changes that nobody told of."""
         who, problem = scope.get("user"), scope.get("state", {}).get("problem", ("", ""))
+        untold = not journal.told
         if isinstance(who, Principal) and who.kind is PrincipalKind.TOKEN:
             await self._notice_network(who, scope)
         if isinstance(who, Principal) and status == _REFUSED:
@@ -193,7 +204,7 @@ class Trail:
             passes, left_out = self._damper.passes(_address(scope), self._clock.now())
             if passes:
                 self.emit(events.CredentialRefused(_route(scope), problem[0], left_out))
-        elif isinstance(who, Principal) and status < _FAILED and not journal.told and _changes(scope):
+        elif isinstance(who, Principal) and status < _FAILED and untold and _changes(scope):
             self.emit(events.RequestMade(_route(scope), str(scope.get("path_params") or "")))
 
     async def _notice_network(self, who: Principal, scope: Scope) -> None:
@@ -319,7 +330,11 @@ def _shows_credential(scope: Scope) -> bool:
 
 
 def _changes(scope: Scope) -> bool:
-    return scope["type"] == ScopeType.HTTP and scope["method"] not in _SAFE
+    """Whether a request changes something."""
+    if scope["type"] != ScopeType.HTTP or scope["method"] in _SAFE:
+        return False
+    handler = scope.get("route_handler")
+    return handler is not None and UNTOLD not in handler.opt
 
 
 def _route(scope: Scope) -> str:
@@ -343,6 +358,16 @@ class AuditLog:
 
     clock: Clock
     emit: Callable[[object], None]
+
+    async def chain_called(self, team: UUID | None, *, installation: bool) -> UUID:
+        """Of the installation, of a team, or of the only one that there is. Raises NoSuchLog."""
+        if installation:
+            return rules.INSTALLATION
+        async with database.connection() as connection:
+            found = team or await queries.the_only_team(connection)
+        if found is None:
+            raise NoSuchLog
+        return found
 
     async def page(self, chain: UUID, search: Search, before: int | None, most: int) -> list[Linked]:
         """The newest first, `most` of them and one more where there are more."""
@@ -377,7 +402,7 @@ class AuditLog:
     async def verify(self, chain: UUID) -> Verified:
         """Compute all hashes of a chain again. What is written meanwhile is not looked at."""
         head, anchor = await queries.head(chain), await queries.anchor(chain)
-        last = head.sequence if head else 0
+        last = head.sequence if head else None
         walk = Walk(anchor) if anchor else Walk()
         broken = None
         async for one in _until(queries.all_after(chain, walk.last.sequence), last):
@@ -460,9 +485,9 @@ class AuditLog:
             self.emit(events.ReceiverRemoved(receiver_id, name))
 
 
-async def _until(found: AsyncIterator[Linked], last: int) -> AsyncIterator[Linked]:
+async def _until(found: AsyncIterator[Linked], last: int | None) -> AsyncIterator[Linked]:
     async for one in found:
-        if one.sequence > last:
+        if last is not None and one.sequence > last:
             return
         yield one
 
