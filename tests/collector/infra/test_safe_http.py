@@ -142,6 +142,15 @@ async def test_another_notation_is_not_even_asked_for(world: World, host: str) -
     assert not world.server.asked
 
 
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("[0:0:0:0:0:0:0:1]", "[::1]"), ("[::0.0.0.1]", "[::1]"), ("127.0.0.3", "127.0.0.3")],
+)
+async def test_a_literal_that_is_allowed_answers(world: World, host: str, shown: str) -> None:
+    assert (await world.get(host, allow="127.0.0.3 ::1")).status == 200
+    assert f"Host: {shown}:{world.port}\r\n" in world.web.asked[0]
+
+
 async def test_the_systems_own_resolver_leads_to_no_loopback(world: World) -> None:
     client = Outbound(SystemClock())
     for host in ("localhost", "LOCALHOST", "localhost."):
@@ -368,6 +377,14 @@ async def test_nobody_listens(world: World) -> None:
         port = taken.getsockname()[1]
     with pytest.raises(NotReachable):
         await world.client("127.0.0.1").send(Request(f"http://127.0.0.1:{port}/"), purpose="test")
+
+
+async def test_a_name_server_that_never_answers(world: World) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        client = Outbound(SystemClock(), resolve=asking(silent.getsockname()[1]))
+        with pytest.raises(TooSlow):
+            await client.send(Request("http://slow.test/", patience=0.5), purpose="test")
 
 
 async def test_a_name_that_is_unknown(world: World) -> None:

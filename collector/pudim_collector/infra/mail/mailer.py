@@ -78,8 +78,10 @@ class Mailer:
 
     async def send_due(self) -> None:
         """Some of what is due, one by one; called by one process, though several would do no harm."""
+        if self._server is None:
+            return
         for _ in range(MOST_A_RUN):
-            due = await self.outbox.claim(self._clock.now(), rules.LEASE) if self._server else None
+            due = await self.outbox.claim(self._clock.now(), rules.LEASE)
             if due is None:
                 break
             await self._try(due)

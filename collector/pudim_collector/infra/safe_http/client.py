@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from pudim.checks import Resolve, system_resolve
+from pudim.checks import Resolve
 from pudim.checks.http_client import Target
 from pudim_collector.infra.safe_http import targets
 from pudim_collector.infra.safe_http.allowing import Allowed
@@ -21,7 +21,7 @@ from pudim_collector.infra.safe_http.errors import (
     TooSlow,
 )
 from pudim_collector.infra.safe_http.requests import Answer, Request, redirected
-from pudim_collector.infra.safe_http.resolving import Resolving
+from pudim_collector.infra.safe_http.resolving import Resolving, SystemNames
 from pudim_collector.infra.telemetry import counter, histogram
 from pudim_collector.kernel.clock import Clock
 
@@ -45,7 +45,7 @@ durations = histogram(
 
 
 class Outbound:
-    """`ca_file` holds authorities that are trusted besides the system's; `resolve` is how names are asked for."""
+    """`ca_file` holds authorities that are trusted besides the system's; `resolve` is how names are asked for, the system's way by default."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Outbound:
         allowed: Allowed | None = None,
         *,
         ca_file: Path | None = None,
-        resolve: Resolve = system_resolve,
+        resolve: Resolve | None = None,
     ) -> None:
-        self._resolving = Resolving(resolve, allowed or Allowed(), clock)
+        self._resolving = Resolving(resolve or SystemNames(), allowed or Allowed(), clock)
         self._ca_file = ca_file
         self._ready: tuple[Any, ssl.SSLContext] | None = None
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv6Network
 
 import psutil
@@ -17,9 +20,22 @@ from pudim_collector.kernel.clock import Clock
 
 MOST_ADDRESSES = 4
 """Of a name with more, these are tried; all of them are judged."""
+MOST_NAMES_AT_ONCE = 8
 PREFIXES_HOLD = 3600.0
 """Seconds after which the network is asked again how it translates."""
 _ASKED = "ipv4only.arpa"
+
+
+class SystemNames(Resolve):
+    """As every program of this machine finds it, in threads of its own: whoever dawdles with his name holds up nobody else's."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(MOST_NAMES_AT_ONCE, "pudim-names")
+
+    async def __call__(self, host: str) -> list[str]:
+        ask = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class Resolving:

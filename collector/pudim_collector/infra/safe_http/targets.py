@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
 from pudim.checks.addresses import plain
@@ -34,7 +35,8 @@ def target(url: str) -> Target:
         is_taken = plain(host) is not None or (is_name(host) and not ends_in_a_number(host))
     if not is_taken:
         raise BadUrl("The address names a host in a notation that is not taken.")
-    return found._replace(host=host.removesuffix("."))
+    literal = plain(host) is not None
+    return found._replace(host=str(ip_address(host)) if literal else host.removesuffix("."))
 
 
 def follow(before: Target, location: str) -> Target:
