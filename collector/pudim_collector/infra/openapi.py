@@ -14,12 +14,20 @@ from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
     OpenAPIResponse,
+    OpenAPIType,
     Operation,
+    Parameter,
     Reference,
+    Schema,
     SecurityScheme,
 )
 from litestar.routes import HTTPRoute
 
+from pudim_collector.infra.api.conventions import API
+from pudim_collector.infra.api.deprecation import deprecation_of
+from pudim_collector.infra.api.entity_tags import requires_match
+from pudim_collector.infra.api.idempotency import LONGEST_KEY
+from pudim_collector.infra.api.index import IndexPlugin
 from pudim_collector.infra.auth import Requires, access_of, public
 from pudim_collector.infra.problems import MEDIA_TYPE, Problem
 
@@ -37,7 +45,7 @@ def openapi_config() -> OpenAPIConfig:
         components=Components(
             security_schemes={_TOKEN: SecurityScheme(type="http", scheme="bearer")},
         ),
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],  # the others load scripts from elsewhere
+        render_plugins=[IndexPlugin(API), JsonRenderPlugin(path="/openapi.json")],  # the others load scripts from elsewhere
         openapi_router=Router(
             API,
             route_handlers=[],
@@ -68,6 +76,44 @@ def describe(app: Litestar) -> None:
                 operation: Operation | None = getattr(item, method.lower())
                 if operation is not None:
                     _describe(operation, handler)
+                    _describe_conventions(operation, handler, method, route.path_format)
+                    _close_bodies(document.components.schemas, handler)
+
+
+def _describe_conventions(operation: Operation, handler: HTTPRouteHandler, method: str, path: str) -> None:
+    """The headers by which all of the API can be asked, where they mean something."""
+    if not path.startswith(f"{API}/"):
+        return
+    operation.deprecated = deprecation_of(handler) is not None
+    headers = []
+    if method == "POST":
+        headers.append(
+            _header(
+                "Idempotency-Key",
+                "Of requests with the same key one is done, within 24 hours; the others get its answer.",
+                longest=LONGEST_KEY,
+            )
+        )
+    if method == "GET":
+        headers.append(_header("If-None-Match", "Answer 304 if what would be answered has this entity tag."))
+    elif "entity" in handler.parsed_fn_signature.parameters and method != "POST":
+        said = "Change it only if it is as it was under this entity tag; else the answer is 412."
+        headers.append(_header("If-Match", said, required=requires_match(handler)))
+    operation.parameters = [*(operation.parameters or []), *headers]
+
+
+def _close_bodies(schemas: dict[str, Any], handler: HTTPRouteHandler) -> None:
+    """Say of bodies that take no unknown fields that they do not; Litestar leaves it out."""
+    field = handler.parsed_data_field
+    wanted = [] if field is None else [field.annotation, *(one.annotation for one in field.inner_types)]
+    for one in wanted:
+        if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__struct_config__.forbid_unknown_fields:
+            schemas[one.__name__].additional_properties = False
+
+
+def _header(name: str, said: str, *, longest: int | None = None, required: bool = False) -> Parameter:
+    schema = Schema(type=OpenAPIType.STRING, max_length=longest)
+    return Parameter(name=name, param_in="header", description=said, required=required, schema=schema)
 
 
 def _describe(operation: Operation, handler: HTTPRouteHandler) -> None:

@@ -18,7 +18,7 @@ class AllowedAddresses(Struct):
     yours: str | None
 
 
-class WantedAddresses(Struct):
+class WantedAddresses(Struct, forbid_unknown_fields=True):
     """`confirm` that the list may leave out the address that this request comes from."""
 
     networks: Annotated[list[NetworkText], Meta(max_length=MOST_NETWORKS)]

@@ -51,7 +51,7 @@ class BadSelectorError(PudimError):
         super().__init__(f"The label selector cannot be read at column {column}: {words}." if words else "")
 
 
-class Test(StrEnum):
+class Demand(StrEnum):
     """What a term asks of a label."""
 
     HAS = "has"
@@ -65,7 +65,7 @@ class Term:
     """One demand; `values` is empty for HAS and LACKS."""
 
     label: str
-    test: Test
+    test: Demand
     values: tuple[str, ...] = ()
 
     @property
@@ -76,13 +76,13 @@ class Term:
     def matches(self, tags: Iterable[str]) -> bool:
         found = [value for label, _, value in (tag.partition("=") for tag in tags) if label == self.label]
         match self.test:
-            case Test.HAS:
+            case Demand.HAS:
                 return bool(found)
-            case Test.LACKS:
+            case Demand.LACKS:
                 return not found
-            case Test.IN:
+            case Demand.IN:
                 return any(value in self.values for value in found)
-            case Test.NOT_IN:
+            case Demand.NOT_IN:
                 return not any(value in self.values for value in found)
 
 
@@ -100,13 +100,13 @@ class Selector:
         pieces, parameters = ["true"], list[object]()
         for term in self.terms:
             place = f"${first + len(parameters)}"
-            if term.test in {Test.IN, Test.NOT_IN}:
+            if term.test in {Demand.IN, Demand.NOT_IN}:
                 found = f"{column} && {place}::text[]"
                 parameters.append(term.tags)
             else:
                 found = f"EXISTS (SELECT FROM unnest({column}) AS tag WHERE split_part(tag, '=', 1) = {place}::text)"
                 parameters.append(term.label)
-            pieces.append(found if term.test in {Test.IN, Test.HAS} else f"NOT ({found})")
+            pieces.append(found if term.test in {Demand.IN, Demand.HAS} else f"NOT ({found})")
         return " AND ".join(pieces), parameters
 
 
@@ -137,15 +137,15 @@ class _Reader:
     def _term(self) -> Term:
         self._blank()
         if self._took("!"):
-            return Term(self._label(), Test.LACKS)
+            return Term(self._label(), Demand.LACKS)
         label = self._label()
         operator = self._match(_OPERATOR)
         if operator is not None:
-            return Term(label, Test.NOT_IN if operator == "!=" else Test.IN, (self._value(),))
+            return Term(label, Demand.NOT_IN if operator == "!=" else Demand.IN, (self._value(),))
         among = self._match(_IN)
         if among is not None:
-            return Term(label, Test.IN if among == "in" else Test.NOT_IN, self._values())
-        return Term(label, Test.HAS)
+            return Term(label, Demand.IN if among == "in" else Demand.NOT_IN, self._values())
+        return Term(label, Demand.HAS)
 
     def _label(self) -> str:
         self._blank()
