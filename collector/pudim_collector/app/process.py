@@ -11,10 +11,11 @@ import uvicorn
 
 from pudim_collector.app.asgi import Entrance
 from pudim_collector.app.factory import web_application
-from pudim_collector.app.features import MIGRATIONS
-from pudim_collector.app.keys import collector_key
+from pudim_collector.app.features import MIGRATIONS, SEALED
+from pudim_collector.app.keys import collector_key, key_ring
 from pudim_collector.app.memory import settle_memory
 from pudim_collector.app.runtime import Runtime
+from pudim_collector.app.sealed import tell_of_lost_keys
 from pudim_collector.app.serving import PortTaken, http_server
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.infra.database import database
@@ -71,6 +72,7 @@ async def collector(settings: Settings) -> AsyncIterator[tuple[Runtime, uvicorn.
     async with open_database(settings) as embedded:
         await migrate_database()
         runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
+        await tell_of_lost_keys(SEALED, key_ring(settings, runtime.clock.now()))
         stream = runtime.stream if settings.role.includes(Role.INGEST) else None
         server = http_server(Entrance(stream, web_application(runtime)), settings)
         async with runtime.running():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from pudim_collector.infra.sealing import (
     owner_bytes,
 )
 
+log = logging.getLogger(__name__)
 FIRST_KEY = "collector.key"
 """The name under which values of the first version are counted: their keys are derived from it."""
 NO_KEY = "unknown"
@@ -157,6 +159,17 @@ async def retire(ring: KeyRing, name: str, columns: Sequence[SealedColumn], now:
             f"Sealed under {name}: {', '.join(f'{count} of {column}' for column, count in used.items())}."
         )
     ring.retire(key.id)
+
+
+async def tell_of_lost_keys(columns: Sequence[SealedColumn], ring: KeyRing) -> None:
+    """At a start: one without a few secrets is worth more than none, but somebody must hear of it."""
+    lost = unreadable(await census(columns), ring)
+    if lost:
+        log.warning(
+            "%d secrets in the database cannot be opened with the keys in %s: bring back the file that they were sealed with",
+            lost,
+            ring.path,
+        )
 
 
 def unreadable(found: Census, ring: KeyRing) -> int:

@@ -110,6 +110,21 @@ async def test_everything_is_counted_by_key(
     assert sealed.unreadable(found, ring) == 2
 
 
+async def test_a_start_without_the_keys_says_what_does_not_open(
+    rows: psycopg.Connection[Any],
+    ring: KeyRing,
+    sealers: Sealers,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    put(rows, sealers.of(TOKENS), "a", "b")
+    await sealed.tell_of_lost_keys(COLUMNS, ring)
+    assert not caplog.records
+    await sealed.tell_of_lost_keys(COLUMNS, KeyRing.made(tmp_path / "another" / RING_FILE, NOW))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "2 secrets in the database cannot be opened" in caplog.text
+
+
 async def test_all_is_sealed_anew_once_and_opens(
     rows: psycopg.Connection[Any], ring: KeyRing, sealers: Sealers
 ) -> None:
