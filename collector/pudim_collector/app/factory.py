@@ -43,6 +43,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "passkeys": runtime.passkeys,
             "factors": runtime.factors,
             "servers": runtime.servers,
+            "teams": runtime.teams,
             "metrics": runtime.metrics,
             "uptime": runtime.uptime,
             "notices": runtime.notices,

@@ -18,6 +18,7 @@ from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.commanding import Commanding, LocalSigner
 from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.app.keys import command_key, key_ring, release_key
+from pudim_collector.app.leaving import ServersOfTeam
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.memory import give_back_now_and_then
 from pudim_collector.app.outside import PlacedServers
@@ -25,10 +26,10 @@ from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.addresses.service import ADDRESSES_CHANGED, AddressLists
 from pudim_collector.features.attempts.service import Attempts
 from pudim_collector.features.audit.jobs import Delivery
 from pudim_collector.features.audit.service import AuditLog, Trail
-from pudim_collector.features.addresses.service import ADDRESSES_CHANGED, AddressLists
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS, EnrolledFactors, Factors
@@ -40,12 +41,14 @@ from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers, TeamsServers
 from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
+from pudim_collector.features.teams.service import Teams
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.api.idempotency import SEALED_ANSWERS, Answers
 from pudim_collector.infra.database import PsycopgEngine, ReadPool
 from pudim_collector.infra.mail.mailer import Mailer
 from pudim_collector.infra.mail.outbox import SEALED_MAIL
+from pudim_collector.infra.permissions import Rights
 from pudim_collector.infra.rate_limits.metering import RateLimits
 from pudim_collector.infra.rate_limits.stores import PostgresStore, RedisStore
 from pudim_collector.infra.safe_http import Outbound
@@ -90,6 +93,7 @@ class Runtime:
     factors: Factors
     servers: Servers
     directory: TeamsServers
+    teams: Teams
     metrics: Metrics
     notices: HostNotices
     commands: HostCommands
@@ -173,6 +177,13 @@ class Runtime:
             ),
             servers,
             TeamsServers(),
+            Teams(
+                clock,
+                Rights(PERMISSIONS),
+                accounts,
+                ServersOfTeam(database, announcements),
+                emit=trail.emit,
+            ),
             Metrics(reader, servers, announcements, clock),
             notices,
             commands,

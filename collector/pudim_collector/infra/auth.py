@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -126,6 +126,13 @@ class PrincipalKind(StrEnum):
     TOKEN = "token"  # noqa: S105 - a kind, no secret
 
 
+class TeamName(NamedTuple):
+    """A team that somebody is in, as a page's menu names it."""
+
+    id: UUID
+    name: str
+
+
 @dataclass(frozen=True)
 class Grant:
     """Permissions for one server, or for all with a tag."""
@@ -159,6 +166,7 @@ class Principal:
     language: str | None = None
     time_zone: str | None = None
     grants: tuple[Grant, ...] = ()
+    teams: tuple[TeamName, ...] = ()
     operator: bool = False
     tenancy: int = 0
     fleet: Fleet = field(default=NO_FLEET, repr=False, compare=False)

@@ -31,7 +31,6 @@ from pudim_collector.infra.permissions import declared
 from pudim_collector.infra.problems import answer
 from pudim_collector.infra.rate_limits.metering import FloodGate, Meter, RateLimits
 from pudim_collector.infra.request_limits import Shape
-from pudim_collector.infra.request_limits import Shape
 from pudim_collector.infra.scoping import NO_TEAM, Directory, Scope
 
 MAX_BODY = 1 << 20

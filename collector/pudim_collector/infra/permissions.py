@@ -30,18 +30,21 @@ class Permission:
     """What one name allows, in words for people.
 
     `least` is the lowest built-in role that has it; where a feature says nothing, that is the admin. With `on_server`
-    it can be held for single servers. What is the `installation`'s belongs to no team: its operators have it, and no role.
+    it can be held for single servers. What begins with `installation:` belongs to no team: its operators have it, and no role.
     """
 
     words: str
     least: Role = Role.ADMIN
     on_server: bool = False
-    installation: bool = False
 
 
 def declared(permissions: Mapping[str, Permission | str]) -> dict[str, Permission]:
     """With the usual answers where only words are given."""
     return {name: Permission(one) if isinstance(one, str) else one for name, one in permissions.items()}
+
+
+def _is_installations(name: str) -> bool:
+    return name.startswith("installation:")
 
 
 class Rights:
@@ -53,12 +56,12 @@ class Rights:
             role: frozenset(
                 name
                 for name, one in self.declared.items()
-                if not one.installation and role in BUILT_IN[: BUILT_IN.index(one.least) + 1]
+                if not _is_installations(name) and role in BUILT_IN[: BUILT_IN.index(one.least) + 1]
             )
             for role in BUILT_IN
         }
         self.on_servers = frozenset(name for name, one in self.declared.items() if one.on_server)
-        self.operators = frozenset(name for name, one in self.declared.items() if one.installation)
+        self.operators = frozenset(name for name in self.declared if _is_installations(name))
         self.grantable = self._by_role[Role.OWNER]
 
     def of(self, role: str, own: Iterable[str] | None = None) -> frozenset[str]:

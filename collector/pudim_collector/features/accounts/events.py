@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from pudim_collector.infra.auditing import Actor, Result, Target, audited
@@ -41,12 +43,19 @@ class SignInRefused:
     reason: str
 
 
+@audited("account.created", "made an account", actor=_USER, target=Target("user", "user_id", "name"))
+@dataclass(frozen=True)
+class PersonAdded:
+    user_id: UUID
+    name: str
+
+
 @audited("session.team", "went to another team", target=Target("session", "session_id"))
 @dataclass(frozen=True)
 class TeamSwitched:
     session_id: UUID
-    before: UUID
-    after: UUID
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 @audited("session.ended", "signed out", target=Target("session", "session_id"))

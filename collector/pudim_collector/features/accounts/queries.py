@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from pudim_collector.features.accounts.tables import ApiToken, Session, SetupLink, User
+from pudim_collector.infra.auth import TeamName
 from pudim_collector.infra.database import database
 from pudim_collector.series.statements import fetch
 
@@ -61,6 +62,7 @@ class Person:
     email: str
     language: str | None
     time_zone: str | None
+    teams: tuple[TeamName, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,9 +198,9 @@ async def find_session(secret_hash: bytes) -> SessionRecord | None:
     if not rows:
         return None
     session_id, created_at, last_seen_at, user_id, name, email, operator, language, zone, *rest = rows[0]
-    team_id, role, own_name, own, grants, tenancy = rest
+    team_id, role, own_name, own, grants, teams, tenancy = rest
     standing = Standing(team_id, role, own_name, own, _grants(grants), tenancy, operator)
-    person = Person(user_id, name, email, language, zone)
+    person = Person(user_id, name, email, language, zone, _teams(teams))
     return SessionRecord(session_id, created_at, last_seen_at, person, standing)
 
 
@@ -359,6 +361,10 @@ def _user(row: dict[str, Any]) -> UserRecord:
         row["time_zone"],
         row["operator"],
     )
+
+
+def _teams(encoded: str | None) -> tuple[TeamName, ...]:
+    return () if encoded is None else msgspec.json.decode(encoded, type=tuple[TeamName, ...])
 
 
 def _grants(encoded: str | None) -> list[GrantRow]:

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import events, queries, rules
 from pudim_collector.features.accounts.queries import SeenSession, Standing, TokenRecord, UserRecord
@@ -171,6 +173,26 @@ class Accounts:
         except rules.EmailRefusedError:
             return None
 
+    @staticmethod
+    def email_key(email: str) -> str:
+        """The address as compared. Raises EmailRefusedError."""
+        return rules.email_key(email)
+
+    async def prepare_person(self, *, name: str, email: str, password: str) -> UserRecord:
+        """Somebody who has no account yet; not kept before `add_person`. Raises AccountError."""
+        name, key = rules.clean_name(name), rules.email_key(email)
+        rules.check_password(password, personal=(name, key, key.partition("@")[0]))
+        return UserRecord(new_id(), name, email.strip(), await self._passwords.hash(password))
+
+    async def add_person(self, user: UserRecord) -> None:
+        """Raises EmailTakenError."""
+        try:
+            async with database.transaction():
+                await queries.add_user(user, rules.email_key(user.email), self._clock.now())
+        except UniqueViolation as error:
+            raise EmailTakenError from error
+        self._emit(events.PersonAdded(user.id, user.name))
+
     async def user(self, user_id: UUID) -> UserRecord | None:
         return await queries.get_user(user_id)
 
@@ -296,6 +318,7 @@ class Accounts:
             rules.csrf_token(secret),
             language=person.language,
             time_zone=person.time_zone,
+            teams=person.teams,
             grants=self._granted(standing, held=None),
             operator=standing.operator,
             tenancy=standing.tenancy,
@@ -322,7 +345,11 @@ class Accounts:
         async with database.transaction():
             if session_id is None or not await queries.set_session_team(session_id, principal.id, team_id):
                 raise NoSuchTeamError
-            self._emit(events.TeamSwitched(session_id, principal.team_id, team_id))
+            self._emit(
+                events.TeamSwitched(
+                    session_id, {"team_id": str(principal.team_id)}, {"team_id": str(team_id)}
+                )
+            )
 
     # Tokens
 

@@ -6,14 +6,13 @@ from pudim_collector.features.storage.pages import StoragePages
 from pudim_collector.features.storage.routes import StorageApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
-from pudim_collector.infra.permissions import Permission
 
 FEATURE = Feature(
     name="storage",
     controllers=(StorageApi, StoragePages),
     permissions={
-        "installation:read": Permission("See what the store holds and how it grows", installation=True),
-        "installation:write": Permission("Change how long samples are kept", installation=True),
+        "installation:read": "See what the store holds and how it grows",
+        "installation:write": "Change how long samples are kept",
     },
     navigation=(NavigationEntry("Storage", "/storage", "database", "installation:read"),),
     migrations=MigrationApp("storage", Path(__file__).parent / "piccolo_migrations"),

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pudim_collector.features.teams.routes import (
+    GrantsApi,
+    MembersApi,
+    OwnTeamsApi,
+    RolesApi,
+    TeamApi,
+    TeamInvitationsApi,
+)
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
+from pudim_collector.infra.permissions import Permission, Role
 
 FEATURE = Feature(
     name="teams",
+    controllers=[OwnTeamsApi, TeamApi, MembersApi, RolesApi, GrantsApi, TeamInvitationsApi],
+    permissions={
+        "team:read": Permission("See the team, its members, and what each of them may", Role.VIEWER),
+        "team:change": Permission("Rename the team"),
+        "team:delete": Permission("Delete the team with all its servers", Role.OWNER),
+        "members:manage": Permission("Invite, change and remove members, and grant roles on servers"),
+        "owners:manage": Permission("Make and unmake owners, and hand the team over", Role.OWNER),
+        "roles:manage": Permission("Make, change and delete the team's own roles"),
+        "installation:teams": "Make further teams",
+    },
     migrations=MigrationApp("teams", Path(__file__).parent / "piccolo_migrations"),
 )

@@ -9,6 +9,11 @@ SELECT
         FROM grants LEFT JOIN roles ON roles.id = grants.own_role
         WHERE grants.user_id = users.id AND grants.team_id = member.team_id
     ),
+    (
+        SELECT json_agg(json_build_array(teams.id, teams.name) ORDER BY teams.name, teams.id)::text
+        FROM memberships JOIN teams ON teams.id = memberships.team_id
+        WHERE memberships.user_id = users.id
+    ),
     (SELECT version FROM tenancy)
 FROM sessions
 JOIN users ON users.id = sessions.user_id
