@@ -344,6 +344,13 @@ KNOWN = {
     "sentence": "A rate limit is used up.",
     "hint": "Wait as long as Retry-After says.",
 }
+KNOWN = {
+    "code": "rate_limited",
+    "status": 429,
+    "phrase": "Too Many Requests",
+    "sentence": "A rate limit is used up.",
+    "hint": "Wait as long as Retry-After says.",
+}
 FORM: dict[str, Any] = {"errors": {}, "values": {}}
 HERE = {"url": "http://127.0.0.1:8460", "reach": "this host"}
 PROFILE: dict[str, Any] = {
@@ -432,6 +439,8 @@ SAMPLES = {
             "errors": {"form": HOSTILE},
         },
     ),
+    "error's code": Sample("errors/code.html", {"known": KNOWN}, signed_in=False),
+    "errors": Sample("errors/list.html", {"errors": [KNOWN]}),
     "error's code": Sample("errors/code.html", {"known": KNOWN}, signed_in=False),
     "errors": Sample("errors/list.html", {"errors": [KNOWN]}),
     "addresses": Sample(

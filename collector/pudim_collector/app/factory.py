@@ -28,7 +28,7 @@ def web_application(runtime: Runtime) -> Litestar:
     app = build_app(
         FEATURES,
         runtime.accounts,
-        settings=EdgeSettings(own_hosts=own),
+        settings=EdgeSettings(own_hosts=own, hsts_subdomains=settings.hsts_subdomains),
         senders=runtime.senders,
         language=settings.language,
         limits=runtime.rate_limits if settings.rate_limit_scale else None,

@@ -57,6 +57,7 @@ class Settings:
     socket: Path | None = None
     redis_url: str | None = field(default=None, repr=False)
     rate_limit_scale: float = 1.0
+    hsts_subdomains: bool = False
     outbound: Allowed = field(default_factory=Allowed)
     ca_file: Path | None = None
     mail: SmtpServer | None = None
@@ -103,6 +104,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             found.get("PUDIM_SMTP_PASSWORD_FILE") or "",
             ca_file,
         ),
+        hsts_subdomains=_switch("PUDIM_HSTS_SUBDOMAINS", found.get("PUDIM_HSTS_SUBDOMAINS") or "no"),
         rate_limit_scale=_scale(found.get("PUDIM_RATE_LIMIT_SCALE") or "1"),
         proxies=_proxies(
             found.get("PUDIM_TRUSTED_PROXIES") or "", found.get("PUDIM_PROXY_HEADERS") or "x-forwarded"
@@ -154,6 +156,12 @@ def _mail(url: str, sender: str, password_file: str, ca_file: Path | None) -> Sm
     except ValueError as error:
         variable = "PUDIM_MAIL_FROM" if "sender" in str(error) else "PUDIM_SMTP_URL"
         raise BadSetting(f"{variable} {error}") from None
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in {"yes", "no"}:
+        raise BadSetting(f"{name} must be yes or no")
+    return text == "yes"
 
 
 def _scale(text: str) -> float:

@@ -21,8 +21,9 @@ from pudim_collector.infra.auth import (
     access_of,
     check_declared,
 )
+from pudim_collector.infra.error_pages import ErrorPages
 from pudim_collector.infra.gate import AddressRules, EdgeSettings, Gate
-from pudim_collector.infra.headers import add_headers
+from pudim_collector.infra.headers import SUBDOMAINS, add_headers
 from pudim_collector.infra.language import SOURCE
 from pudim_collector.infra.manifest import Feature
 from pudim_collector.infra.openapi import describe, openapi_config
@@ -71,7 +72,7 @@ def build_app(
     conventions = conventions or Conventions.of_this_process()
     before, behind = ([FloodGate(limits), Shape()], [Meter(limits)]) if limits else ([Shape()], [])
     app = Litestar(
-        route_handlers=[*controllers, *route_handlers, static_router()],
+        route_handlers=[*controllers, *route_handlers, ErrorPages, static_router()],
         middleware=[
             *before,
             Gate(authenticator, settings or EdgeSettings(), senders, directory, permissions, addresses),
@@ -96,6 +97,7 @@ def build_app(
     )
     check_declared(app, permissions)
     describe(app)
+    app.state[SUBDOMAINS] = settings is not None and settings.hsts_subdomains
     app.state["cursor_key"] = conventions.cursor_key
     return app
 

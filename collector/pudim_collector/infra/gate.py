@@ -80,6 +80,7 @@ class EdgeSettings:
 
     hosts: frozenset[str] = frozenset()
     own_hosts: frozenset[str] = frozenset()
+    hsts_subdomains: bool = False
 
 
 def cookie_name(scheme: str) -> str:

@@ -10,11 +10,20 @@ _ALWAYS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
+    "Origin-Agent-Cluster": "?1",
+    "Permissions-Policy": (
+        "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
+        "microphone=(), midi=(), payment=(), serial=(), usb=()"
+    ),
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
 _ONE_YEAR = "max-age=31536000"
+SUBDOMAINS = "strict_transport_for_subdomains"
+"""In the application's state: whether https is promised for the whole domain, which only its owner can know."""
+CLEAR_SITE = {"Clear-Site-Data": '"cache", "storage"'}
+"""For who signs out. Not cookies: browsers would take those of the whole domain, other sites' on it included."""
 
 
 def page_policy(nonce: str) -> str:
@@ -33,4 +42,5 @@ async def add_headers(message: Message, scope: Scope) -> None:
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)
     if scope["scheme"] == "https":
-        headers.setdefault("Strict-Transport-Security", _ONE_YEAR)
+        everywhere = "; includeSubDomains" if scope["litestar_app"].state.get(SUBDOMAINS) else ""
+        headers.setdefault("Strict-Transport-Security", _ONE_YEAR + everywhere)

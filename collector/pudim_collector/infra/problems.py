@@ -6,6 +6,7 @@ Litestar's own plugin puts the specific text into `title` and leaves 500s out.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -25,10 +26,13 @@ from pudim_collector.infra.auth import (
 )
 from pudim_collector.infra.pages import render, wants_page
 from pudim_collector.infra.sudo import PROVE_PATH, SudoNeededError
+from pudim_collector.infra.request_ids import STATE
 from pudim_collector.kernel.ids import new_id
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+ERRORS = "/errors"
+"""Below it each code has a page, to which a problem's `type` leads on whatever host it was met."""
 _SERVER_ERROR = 500
 _NAMES = {413: "body_too_large", 414: "address_too_long", 422: "invalid_request"}
 """Codes of Litestar's own refusals whose names in Python change with its version."""
@@ -74,8 +78,9 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         return _to_proof(request)
     problem = problem_of(error)
     request.scope["state"]["problem"] = (problem.code, problem.detail)  # for the audit log
+    problem.request_id = request.scope["state"].get(STATE, UNSET)
     if problem.status >= _SERVER_ERROR:
-        problem.request_id = str(new_id())
+        problem.request_id = problem.request_id or str(new_id())
         # The route, not its path: that may hold a secret, as a setup link's does.
         route = request.scope.get("path_template", "")
         _log.error("request %s: %s %s failed", problem.request_id, request.method, route, exc_info=error)
@@ -118,12 +123,15 @@ def _of_http(error: HTTPException) -> Problem:
 
 
 def _field(found: dict[str, Any]) -> FieldProblem:
-    path = str(found.get("key") or "").replace("~", "~0").replace("/", "~1").replace(".", "/")
+    key = str(found.get("key") or "")
+    whole = key == "data" and found.get("source") == "body"  # what Litestar calls the body as such
+    path = "" if whole else key.replace("~", "~0").replace("/", "~1").replace(".", "/")
+    path = re.sub(r"\[([0-9]+)\]", r"/\1", path).removeprefix("/")
     return FieldProblem(f"/{path}" if path else "", str(found.get("message", "")))
 
 
 def _problem(status: int, code: str, detail: str) -> Problem:
-    return Problem(f"urn:pudim:problem:{code}", HTTPStatus(status).phrase, status, detail, code)
+    return Problem(f"{ERRORS}/{code}", HTTPStatus(status).phrase, status, detail, code)
 
 
 def _headers(error: Exception) -> dict[str, str]:
@@ -151,7 +159,7 @@ def _page(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
 
 def _for_people(problem: Problem) -> dict[str, Any]:
     hint = problem.hint or ""
-    if problem.request_id:
+    if problem.request_id and problem.status >= _SERVER_ERROR:
         hint = f"{hint} The log tells more under {problem.request_id}.".strip()
     return {
         "status": problem.status,

@@ -24,6 +24,8 @@ from tests.collector.app.site import PAGE, enrol
 STRANGER = str(UUID(int=7))
 PUBLIC = {
     "GET /": "leads to the servers",
+    "GET /errors": "what codes mean",
+    "GET /errors/{code}": "what codes mean",
     "GET /healthz": "for operators' tools",
     "HEAD /healthz": "for operators' tools",
     "GET /readyz": "for operators' tools",

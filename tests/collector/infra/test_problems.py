@@ -65,7 +65,7 @@ async def test_a_named_failure_is_told_as_it_is(client: httpx.AsyncClient) -> No
     told = await client.get("/api/fail/named")
     assert told.headers["content-type"] == "application/problem+json"
     assert told.json() == {
-        "type": "urn:pudim:problem:teapot",
+        "type": "/errors/teapot",
         "title": "I'm a Teapot",
         "status": 418,
         "detail": "It pours <b>tea</b> only.",

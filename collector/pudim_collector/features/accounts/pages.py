@@ -25,6 +25,7 @@ from pudim_collector.features.accounts.service import (
 )
 from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.entering import Entry, cookie, let_in, visitor_of
+from pudim_collector.infra.headers import CLEAR_SITE
 from pudim_collector.infra.pages import render
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -62,6 +63,7 @@ class AccountPages(Controller):
     ) -> Answer:
         await accounts.sign_out(principal)
         answer = Redirect("/sign-in", status_code=_SEE_OTHER)
+        answer.headers.update(CLEAR_SITE)
         answer.set_cookie(cookie(request, "", "", timedelta()))
         return answer
 
