@@ -16,9 +16,11 @@ from litestar.params import QueryParameter
 from pudim.vocabulary.metrics import METRICS
 from pudim.wire import batches, codec, handshake, layouts, messages
 from pudim.wire.refusals import BY_CODE
+from pudim_collector.app.features import FEATURES
 from pudim_collector.features.metrics.routes import MetricsApi
 from pudim_collector.features.metrics.rules import LONGEST_RANGE, BadRange, BadTime
 from pudim_collector.features.senders import rules as senders
+from pudim_collector.infra.auditing import Action, actions
 from pudim_collector.infra.database.read_pool import STATEMENT_TIMEOUT, QueryTimeout
 from pudim_collector.ingest.outside import endpoint, exponential, labels, otlp, samples
 from pudim_collector.ingest.outside.refusals import PartRefusal, PushRefusal
@@ -34,6 +36,7 @@ PAGES = (
     "docs/reference/push.md",
     "docs/reference/query.md",
     "docs/reference/commands.md",
+    "docs/reference/audit.md",
 )
 QUERY_REFUSALS = (
     BadTime,
@@ -191,6 +194,22 @@ def _query_refusals() -> str:
     )
 
 
+def _audit_actions() -> str:
+    """Declared by what the features import, which is why they are imported here."""
+    assert FEATURES
+
+    def fields(one: Action) -> str:
+        return ", ".join(f"`{name}`" for name in one.fields) or "-"
+
+    return _table(
+        "action | meaning: who did it ... | log | fields",
+        (
+            (f"`{name}`", one.words, "installation" if one.of_installation else "team", fields(one))
+            for name, one in actions().items()
+        ),
+    )
+
+
 _RENDER: dict[str, Callable[[], str]] = {
     "refusals": _refusals,
     "limits": _limits,
@@ -201,6 +220,7 @@ _RENDER: dict[str, Callable[[], str]] = {
     "query_limits": _query_limits,
     "query_refusals": _query_refusals,
     "commands": commands,
+    "audit_actions": _audit_actions,
 }
 
 

@@ -41,7 +41,11 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     import psycopg
     import uvloop
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    from pudim_collector.infra.request_ids import NamingFormatter
+
+    lines = logging.StreamHandler()
+    lines.setFormatter(NamingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[lines])
     try:
         return uvloop.run(_ended_by_sigterm(work))
     except PudimError as error:

@@ -42,6 +42,8 @@ _NAMES = {
 _CHAINS = (_SQL / "chains.sql").read_text()
 _WORDS = "words @@ to_tsquery('simple', {0})"
 _READ_AT_ONCE = 500
+_FIRST_STRETCH = 20_000
+_ENDLESS = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -136,14 +138,31 @@ async def is_new_network(token_id: UUID, network: str, now: datetime) -> bool:
 
 
 async def page(chain: UUID, search: Search, before: int | None, most: int) -> list[Linked]:
-    """The newest first, those before the entry `before` if it is given."""
+    """The newest first, those before the entry `before` if it is given.
+
+    A word that most entries have would be looked up in all of them, only to keep the newest few: so words are looked for among
+    the newest entries first, then in ever longer stretches before them.
+    """
+    if not search.words:
+        return await _newest(chain, search, 0, before or _ENDLESS, most)
+    newest = await head(chain)
+    until = before or (newest.sequence + 1 if newest else 1)
+    found: list[Linked] = []
+    stretch = _FIRST_STRETCH
+    while until > 1 and len(found) < most:
+        since = max(0, until - stretch)
+        found += await _newest(chain, search, since, until, most - len(found))
+        until, stretch = since, stretch * 16
+    return found
+
+
+async def _newest(chain: UUID, search: Search, since: int, until: int, most: int) -> list[Linked]:
     where, arguments = _where(chain, search)
-    if before is not None:
-        arguments.append(before)
-        where += f" AND sequence < ${len(arguments)}"
-    arguments.append(most)
+    arguments += [since, until, most]
+    number = len(arguments)
     statement = (
-        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where} ORDER BY sequence DESC LIMIT ${len(arguments)}"  # noqa: S608 - of our own pieces
+        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where}"  # noqa: S608 - of our own pieces
+        f" AND sequence >= ${number - 2} AND sequence < ${number - 1} ORDER BY sequence DESC LIMIT ${number}"
     )
     return await _read(statement, arguments)
 

@@ -333,8 +333,7 @@ def _changes(scope: Scope) -> bool:
     """Whether a request changes something."""
     if scope["type"] != ScopeType.HTTP or scope["method"] in _SAFE:
         return False
-    handler = scope.get("route_handler")
-    return handler is not None and UNTOLD not in handler.opt
+    return UNTOLD not in getattr(scope.get("route_handler"), "opt", {})
 
 
 def _route(scope: Scope) -> str:
