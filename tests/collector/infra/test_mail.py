@@ -101,6 +101,7 @@ async def test_a_mail_arrives_and_is_gone(post: Post) -> None:
     assert took.message["Message-ID"] == f"<{mail_id}@example.org>"
     assert "https://pudim.example.org can send" in took.part("plain")
     assert "<h1" in took.part("html")
+    assert '<a href="https://pudim.example.org"' in took.part("html")
     assert await post.listed() == []
 
 

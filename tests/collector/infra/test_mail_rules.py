@@ -87,7 +87,7 @@ def test_what_people_typed_is_neither_markup_nor_a_line(tmp_path: Path) -> None:
     "link", ["javascript:alert(1)", "data:text/html,x", "//x.test", "", " https://x.test", "https://x\n"]
 )
 def test_a_link_leads_to_a_page(tmp_path: Path, link: str) -> None:
-    writer = templates(tmp_path, html='<a href="{{ name | web_address }}">go</a>')
+    writer = templates(tmp_path, html='<a href="{{ web_address(name) }}">go</a>')
     with pytest.raises(BadMail):
         writer.write("ada@example.org", "hello", "Hello", {"name": link})
     good = writer.write("ada@example.org", "hello", "Hello", {"name": 'https://x.test/?a="b'})

@@ -54,7 +54,7 @@ class Writer:
             trim_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters["web_address"] = _web_address
+        self._environment.globals["web_address"] = _web_address
 
     def write(self, to: str, template: str, subject: str, context: Mapping[str, Any]) -> Mail:
         """Raises BadAddress or BadMail."""
