@@ -415,6 +415,26 @@ SAMPLES = {
         signed_in=False,
     ),
     "reset": Sample("credentials/reset.html", {"errors": {"password": HOSTILE}}, signed_in=False),
+    "password": Sample(
+        "credentials/own.html", {"email": HOSTILE, "sends_mail": True, "sent_to": HOSTILE, "errors": {}}
+    ),
+    "password, no mail": Sample(
+        "credentials/own.html",
+        {"email": HOSTILE, "sends_mail": False, "sent_to": "", "errors": {"current": HOSTILE, "email": HOSTILE}},
+    ),
+    "confirm address": Sample("credentials/confirm_email.html", {"link": HOSTILE}),
+    "lost": Sample(
+        "credentials/lost.html", {"sends_mail": True, "asked": False, "errors": {}}, signed_in=False
+    ),
+    "lost, asked": Sample(
+        "credentials/lost.html", {"sends_mail": True, "asked": True, "errors": {}}, signed_in=False
+    ),
+    "lost, no mail": Sample(
+        "credentials/lost.html",
+        {"sends_mail": False, "asked": False, "errors": {"form": HOSTILE}},
+        signed_in=False,
+    ),
+    "reset": Sample("credentials/reset.html", {"errors": {"password": HOSTILE}}, signed_in=False),
     "second step": Sample(
         "factors/second_step.html",
         {"kinds": ["passkey", "totp"], "passkey_trouble": "", "errors": {"form": HOSTILE}},

@@ -76,6 +76,21 @@ def setup_link(data_dir: Path | None, host: str | None, port: int | None) -> Non
     click.echo(link)
 
 
+@admin.command("reset-link")
+@DATA_DIR
+@_HOST
+@_PORT
+@click.argument("email")
+def reset_link(data_dir: Path | None, host: str | None, port: int | None, email: str) -> None:
+    """Print a link with which the person of EMAIL sets a new password within 30 minutes; a second factor is asked for still.
+
+    For who lost the password where no mail is sent. Pudim may run meanwhile.
+    """
+    from pudim_collector.app.process import new_reset_link
+
+    click.echo(run(new_reset_link(settings_of(data_dir, host, port), email)))
+
+
 @admin.command("command-key")
 @DATA_DIR
 def command_key(data_dir: Path | None) -> None:

@@ -40,6 +40,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "accounts": runtime.accounts,
             "address_lists": runtime.address_lists,
             "sessions": runtime.sessions,
+            "credentials": runtime.credentials,
             "passkeys": runtime.passkeys,
             "factors": runtime.factors,
             "servers": runtime.servers,

@@ -9,6 +9,7 @@ from pudim_collector.features.audit import FEATURE as AUDIT
 from pudim_collector.features.commands import FEATURE as COMMANDS
 from pudim_collector.features.completeness import FEATURE as COMPLETENESS
 from pudim_collector.features.conventions import FEATURE as CONVENTIONS
+from pudim_collector.features.credentials import FEATURE as CREDENTIALS
 from pudim_collector.features.factors import FEATURE as FACTORS
 from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
@@ -38,6 +39,7 @@ FEATURES: list[Feature] = [
     PROFILE,
     ATTEMPTS,
     SESSIONS,
+    CREDENTIALS,
     PASSKEYS,
     FACTORS,
     ACCOUNTS,

@@ -106,6 +106,14 @@ async def migrate_once(settings: Settings) -> list[Applied]:
         return await migrate_database()
 
 
+async def new_reset_link(settings: Settings, email: str) -> str:
+    """Raises NoSuchAccountError."""
+    async with shared_database(settings):
+        await migrate_database()
+        runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
+        return await runtime.credentials.reset_link(email)
+
+
 async def new_setup_link(settings: Settings) -> str | None:
     """The address of a fresh setup link; None when there is an owner."""
     async with open_database(settings):

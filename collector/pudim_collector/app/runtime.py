@@ -32,6 +32,7 @@ from pudim_collector.features.audit.jobs import Delivery
 from pudim_collector.features.audit.service import AuditLog, Trail
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
+from pudim_collector.features.credentials.service import Credentials
 from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS, EnrolledFactors, Factors
 from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
@@ -89,6 +90,7 @@ class Runtime:
     accounts: Accounts
     attempts: Attempts
     sessions: Sessions
+    credentials: Credentials
     passkeys: Passkeys
     factors: Factors
     servers: Servers
@@ -134,9 +136,12 @@ class Runtime:
         announcements = Announcements(
             database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED]
         )
-        sessions = Sessions(accounts, attempts, clock, factors=EnrolledFactors(), emit=trail.emit)
-        passkeys = Passkeys(settings.url, sessions, clock, emit=trail.emit)
         sealers = Sealers(key_ring(settings, clock.now()), key)
+        mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock)
+        sessions = Sessions(
+            accounts, attempts, clock, factors=EnrolledFactors(), letters=mailer, emit=trail.emit
+        )
+        passkeys = Passkeys(settings.url, sessions, clock, emit=trail.emit)
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices, emit=trail.emit)
         uptime = Uptime(servers, notices, announcements, clock, sealers.of(CHECK_SECRETS), emit=trail.emit)
@@ -165,6 +170,7 @@ class Runtime:
             accounts,
             attempts,
             sessions,
+            Credentials(accounts, sessions, attempts, clock, url=settings.url, emit=trail.emit),
             passkeys,
             Factors(
                 sessions,
@@ -205,7 +211,7 @@ class Runtime:
             trail,
             AuditLog(clock, trail.emit),
             Outbound(clock, settings.outbound, ca_file=settings.ca_file),
-            Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock),
+            mailer,
         )
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import msgspec
 import pyotp
 import pytest
 from litestar import Litestar
@@ -19,6 +20,8 @@ from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.attempts import FEATURE as ATTEMPTS
 from pudim_collector.features.attempts.service import Attempts
+from pudim_collector.features.credentials import FEATURE as CREDENTIALS
+from pudim_collector.features.credentials.service import Credentials
 from pudim_collector.features.factors import FEATURE as FACTORS
 from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS, EnrolledFactors, Factors
 from pudim_collector.features.passkeys import FEATURE as PASSKEYS
@@ -29,13 +32,17 @@ from pudim_collector.features.teams import FEATURE as TEAMS
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
 from pudim_collector.infra.edge import build_app
+from pudim_collector.infra.mail.mailer import Content, Mailer
+from pudim_collector.infra.mail.outbox import MIGRATIONS as MAIL
+from pudim_collector.infra.mail.outbox import SEALED_MAIL
+from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.pages import Pages
 from pudim_collector.infra.passwords import Passwords
 from pudim_collector.infra.sealing import Sealers
 from pudim_collector.kernel.clock import ManualClock
 from tests.collector.accounts.conftest import CHEAP, EMAIL, PAGE, PASSWORD
 
-FEATURES = (ACCOUNTS, TEAMS, ATTEMPTS, SESSIONS, PASSKEYS, FACTORS)
+FEATURES = (ACCOUNTS, ATTEMPTS, SESSIONS, CREDENTIALS, PASSKEYS, FACTORS)
 PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
 SITE = "https://pudim.test"
 ME = "/api/v2/me"
@@ -56,6 +63,9 @@ class House:
     app: Litestar
     accounts: Accounts
     sessions: Sessions
+    credentials: Credentials
+    mailer: Mailer
+    sealers: Sealers
     factors: Factors
     passkeys: Passkeys
     policy: Policy
@@ -79,6 +89,14 @@ class House:
     async def sign_in(self, browser: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
         form = {"email": EMAIL, "password": password, "next": "/servers"}
         return await browser.post("/sign-in", data=form)
+
+    async def letters(self) -> list[tuple[str, str, str]]:
+        """To whom, which and what text: all that wait to be sent, each told once."""
+        found = []
+        while due := await self.mailer.outbox.claim(self.clock.now(), timedelta(days=1)):
+            plain = self.sealers.of(SEALED_MAIL).open(due.content, due.id.bytes)
+            found.append((due.recipient, due.template, msgspec.msgpack.decode(plain, type=Content).text))
+        return found
 
     def code(self, secret: str, *, steps: int = 0) -> str:
         return pyotp.TOTP(secret).at(self.clock.now() + timedelta(seconds=30 * steps))
@@ -116,13 +134,19 @@ async def say(browser: httpx.AsyncClient, path: str, said: dict[str, Any] | None
 @pytest.fixture
 async def make_house(fresh_database: str, tmp_path: Path) -> AsyncIterator[Callable[..., House]]:
     clock = ManualClock(datetime(2026, 11, 22, 12, tzinfo=UTC))
-    await migrate(database, [one.migrations for one in FEATURES if one.migrations], clock=clock)
+    await migrate(
+        database,
+        [MAIL, *(one.migrations for one in (ACCOUNTS, TEAMS, *FEATURES[1:]) if one.migrations)],
+        clock=clock,
+    )
     sealers = Sealers(key_ring(Settings(tmp_path), clock.now()), keys.generate())
     opened: list[Accounts] = []
 
-    def make(url: str = SITE, **ports: Any) -> House:
+    def make(url: str = SITE, *, sends_mail: bool = True) -> House:
         events: list[object] = []
         policy, attempts = Policy(), Attempts(clock)
+        server = SmtpServer.parse("smtp://127.0.0.1", "pudim@pudim.test") if sends_mail else None
+        mailer = Mailer(database, server, sealers.of(SEALED_MAIL), clock)
         accounts = Accounts(clock, PERMISSIONS, passwords=Passwords(CHEAP), emit=events.append)
         sessions = Sessions(
             accounts,
@@ -130,9 +154,10 @@ async def make_house(fresh_database: str, tmp_path: Path) -> AsyncIterator[Calla
             clock,
             factors=EnrolledFactors(),
             policy=policy,
+            letters=mailer,
             emit=events.append,
-            **ports,
         )
+        credentials = Credentials(accounts, sessions, attempts, clock, url=url, emit=events.append)
         passkeys = Passkeys(url, sessions, clock, emit=events.append)
         factors = Factors(
             sessions,
@@ -151,11 +176,24 @@ async def make_house(fresh_database: str, tmp_path: Path) -> AsyncIterator[Calla
             dependencies={
                 "accounts": accounts,
                 "sessions": sessions,
+                "credentials": credentials,
                 "passkeys": passkeys,
                 "factors": factors,
             },
         )
-        return House(app, accounts, sessions, factors, passkeys, policy, clock, events)
+        return House(
+            app,
+            accounts,
+            sessions,
+            credentials,
+            mailer,
+            sealers,
+            factors,
+            passkeys,
+            policy,
+            clock,
+            events,
+        )
 
     yield make
     for accounts in opened:

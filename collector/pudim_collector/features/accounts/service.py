@@ -29,6 +29,7 @@ from pudim_collector.kernel.ids import new_id
 
 Person: TypeAlias = UserRecord
 AccountError: TypeAlias = rules.AccountError
+AccountError: TypeAlias = rules.AccountError
 OwnSession: TypeAlias = SeenSession
 _log = logging.getLogger("pudim.security")
 _LOCAL_ACCESS = "local access"
@@ -232,6 +233,11 @@ class Accounts:
         async with database.transaction():
             await queries.set_password_hash(user_id, password_hash)
             await queries.remove_sessions(user_id)
+
+    def checked_email(self, email: str) -> str:
+        """As it is written to. Raises EmailRefusedError."""
+        rules.email_key(email)
+        return email.strip()
 
     def checked_email(self, email: str) -> str:
         """As it is written to. Raises EmailRefusedError."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from pudim.vocabulary.errors import PudimError
@@ -16,8 +17,11 @@ from pudim_collector.features.sessions.queries import Half
 from pudim_collector.infra.auth import NotSignedInError, Principal
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Entry, Step, Visitor
+from pudim_collector.infra.mail.errors import MailError
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
+
+_log = logging.getLogger(__name__)
 
 
 class SignInError(PudimError):
@@ -55,12 +59,12 @@ class FactorPolicy(Protocol):
 
 
 class Letters(Protocol):
-    """What is written to people; `configured` is False where no mail can be sent."""
+    """The port that mail implements: a letter is left to be sent in the transaction that is open."""
 
     @property
-    def configured(self) -> bool: ...
+    def is_configured(self) -> bool: ...
 
-    async def send(self, to: str, subject: str, text: str) -> None: ...
+    async def post(self, to: str, template: str, subject: str, **context: Any) -> object: ...
 
 
 class NoSecondFactors:
@@ -74,9 +78,9 @@ class NobodyMust:
 
 
 class NoLetters:
-    configured = False
+    is_configured = False
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    async def post(self, to: str, template: str, subject: str, **context: Any) -> object:
         """Nobody brings it."""
 
 
@@ -217,6 +221,15 @@ class Sessions:
             await queries.remove_halves(user_id)
             await queries.remove_devices(user_id)
 
+    async def write_to(self, user: Person, template: str, subject: str, **context: Any) -> None:
+        """Tell somebody what happened to his account, where mail can be sent; that it cannot does not undo it."""
+        if not self.letters.is_configured:
+            return
+        try:
+            await self.letters.post(user.email, template, subject, **context)
+        except MailError as error:
+            _log.warning("%s was not told: %s", user.id, error.code)
+
     async def demanded(self, user_id: UUID) -> bool:
         """Whether this person must have a second factor."""
         return await self._policy.demands(user_id)
@@ -252,19 +265,10 @@ class Sessions:
         if has_others:
             device = rules.device_of(visitor.user_agent)
             self._emit(events.SignedInOnNewDevice(user.id, visitor.address, device))
-            await self.letters.send(
-                user.email, "New sign-in to Pudim", _NEW_DEVICE.format(device=device, address=visitor.address)
+            await self.write_to(
+                user, "new_device", "New sign-in to Pudim", device=device, address=visitor.address
             )
         return secret
-
-
-_NEW_DEVICE = """Somebody signed in to your Pudim account with a browser that it has not seen before.
-
-Device: {device}
-Address: {address}
-
-If that was you, there is nothing to do. If not, change your password and end the session on the page "Sessions".
-"""
 
 
 def _entry(opened: OpenSession, path: str, device: str | None = None) -> Entry:
