@@ -19,7 +19,18 @@ LOCALES = ROOT / "web" / "pudim_web" / "locales"
 TEMPLATES = ROOT / "web" / "pudim_web" / "templates"
 SCRIPTS = ROOT / "web" / "src"
 _ELSEWHERE = frozenset(
-    {"api", "database", "safe_http", "key_ring.py", "sealing.py", "proxies.py", "language.py"}
+    {
+        "api",
+        "database",
+        "mail",
+        "connections.py",
+        "request_limits.py",
+        "safe_http",
+        "key_ring.py",
+        "sealing.py",
+        "proxies.py",
+        "language.py",
+    }
 )
 """Parts of infra whose errors only programs meet, or operators on a command line."""
 CODE = (
@@ -34,6 +45,8 @@ _IN_SCRIPTS: dict[str, Any] = {"t": None, "many": (1, 2)}
 _ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     "render": ("title",),
     "_problem": (2,),
+    "Permission": (0,),
+    "audited": (1,),
     "NavigationEntry": (0, "label"),
     "setting": (0, 1),
     "Group": (0,),
