@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from pudim_collector.infra.auditing import Actor, Result, Target, audited
 
+
+@audited("passkey.added", "added a passkey", target=Target("passkey", "passkey_id", "name"))
 @dataclass(frozen=True)
 class PasskeyAdded:
     user_id: UUID
@@ -13,12 +16,20 @@ class PasskeyAdded:
     name: str
 
 
+@audited("passkey.removed", "removed a passkey", target=Target("passkey", "passkey_id"))
 @dataclass(frozen=True)
 class PasskeyRemoved:
     user_id: UUID
     passkey_id: UUID
 
 
+@audited(
+    "passkey.refused",
+    "could not use a passkey",
+    actor=Actor("unknown"),
+    result=Result.REFUSED,
+    of_installation=True,
+)
 @dataclass(frozen=True)
 class PasskeyRefused:
     """`reason` is ours, never the browser's text."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from pudim_collector.infra.auditing import Actor, Result, Target, audited
 
+_USER = Actor("user", "user_id")
+
+
+@audited("session.half_begun", "showed a password and owes a second step", actor=_USER)
 @dataclass(frozen=True)
 class FactorAsked:
     """A password was right and a second step is missing."""
@@ -15,6 +20,7 @@ class FactorAsked:
     address: str
 
 
+@audited("session.new_device", "signed in with a new device", actor=_USER)
 @dataclass(frozen=True)
 class SignedInOnNewDevice:
     user_id: UUID
@@ -22,6 +28,7 @@ class SignedInOnNewDevice:
     device: str
 
 
+@audited("session.proved", "proved again who it is", target=Target("session", "session_id"))
 @dataclass(frozen=True)
 class Proved:
     """Somebody who is signed in showed again who he is."""
@@ -31,12 +38,14 @@ class Proved:
     address: str
 
 
+@audited("session.proof_refused", "could not prove again who it is", actor=_USER, result=Result.REFUSED)
 @dataclass(frozen=True)
 class ProofRefused:
     user_id: UUID
     address: str
 
 
+@audited("session.others_ended", "ended all other sessions")
 @dataclass(frozen=True)
 class OtherSessionsEnded:
     user_id: UUID
