@@ -46,7 +46,7 @@ class EnrolledAgents:
 
     async def orders(self, agent: Agent) -> list[bytes]:
         checks = await self._uptime.listed(agent.server_id)
-        return [self._commanding.mandate(), *([] if checks is None else [checks.encode()])]
+        return [*self._commanding.mandates(), *([] if checks is None else [checks.encode()])]
 
     def noticed(self, agent: Agent, notice: Notice) -> None:
         self._notices.keep(agent.server_id, notice)

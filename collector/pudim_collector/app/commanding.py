@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim.wire import commands as wire
 from pudim.wire.commands import MAX_LIFE_MS, Envelope, key_id, sign_envelope, sign_mandate
 from pudim.wire.messages import Command, Mandate, Notice, Result, Taken
+from pudim_collector.app.command_keys import CommandKeys
 from pudim_collector.features.commands.service import ASKED, HostCommands, Recipient
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
 from pudim_collector.ingest.agents import Agent
 from pudim_collector.ingest.endpoint import AgentStream
 
 _PATIENCE = 30.0
-_FIRST = 1
 log = logging.getLogger(__name__)
 
 
@@ -32,14 +32,16 @@ class LocalSigner:
     its own, can take its place.
     """
 
-    def __init__(self, key: Ed25519PrivateKey, collector: Ed25519PrivateKey) -> None:
-        self._key = key
-        self._name = key_id(key.public_key())
-        self._statement = wire.Mandate(_FIRST, key.public_key()).encode()
-        self._signature = sign_mandate(self._statement, collector)
+    def __init__(self, keys: CommandKeys, collector: Ed25519PrivateKey) -> None:
+        self._key = keys.key
+        self._name = key_id(keys.key.public_key())
+        self._said = [
+            (link.statement(), sign_mandate(link.statement(), collector), link.signature())
+            for link in keys.links
+        ]
 
-    def mandate(self, now: datetime) -> Mandate:
-        return Mandate(self._statement, self._signature, b"", int(now.timestamp() * 1000))
+    def mandates(self, now: datetime) -> list[Mandate]:
+        return [Mandate(*said, int(now.timestamp() * 1000)) for said in self._said]
 
     def sign(self, envelope: Envelope) -> Command:
         if not 0 < envelope.expires - envelope.issued <= MAX_LIFE_MS:
@@ -67,6 +69,9 @@ class Commanding:
 
     def mandate(self) -> bytes:
         return self._commands.mandate()
+
+    def mandates(self) -> list[bytes]:
+        return self._commands.mandates()
 
     async def answered(self, agent: Agent, result: Result) -> Taken:
         return await self._commands.answered(agent.server_id, agent.agent_id, agent.public_key, result)

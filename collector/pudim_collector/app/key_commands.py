@@ -103,6 +103,21 @@ def keys(data_dir: Path | None, as_json: bool) -> None:
     sys.exit(1 if any(one.fault for one in found) else 0)
 
 
+@click.command("rotate-command-key")
+@DATA_DIR
+def rotate_command_key(data_dir: Path | None) -> None:
+    """Replace the key that signs commands; the one before signs for it, so that hosts follow. Restart Pudim afterwards.
+
+    A host's policy that names the key with `command_key` has to name the new one.
+    """
+    from pudim_collector.app import command_keys
+
+    settings = settings_of(data_dir)
+    after = told(lambda: command_keys.rotate(settings.data_dir))
+    click.echo(after.links[-1].key)
+    click.echo("Restart Pudim; commands are signed with this key from then on.", err=True)
+
+
 def _work(
     data_dir: Path | None,
     doing: str,
@@ -139,4 +154,4 @@ def _document(found: object) -> str:
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
 
 
-COMMANDS = (secrets, keys)
+COMMANDS = (secrets, keys, rotate_command_key)

@@ -15,6 +15,7 @@ from pudim_collector.infra.private_files import KeyFileDamagedError, create_priv
 FILE_NAME = "collector.key"
 RELEASE_FILE = "release.key"
 COMMAND_FILE = "command.key"
+SUCCESSION_FILE = "command.succession"
 
 
 def collector_key(data_dir: Path) -> Ed25519PrivateKey:

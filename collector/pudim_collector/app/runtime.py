@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.checks_told import ChecksTold
+from pudim_collector.app.command_keys import command_keys
 from pudim_collector.app.commanding import Commanding, LocalSigner
 from pudim_collector.app.features import PERMISSIONS
-from pudim_collector.app.keys import command_key, key_ring, release_key
+from pudim_collector.app.keys import key_ring, release_key
 from pudim_collector.app.leaving import ServersOfTeam
 from pudim_collector.app.limits import LimitsHeard
 from pudim_collector.app.memory import give_back_now_and_then
@@ -145,7 +146,7 @@ class Runtime:
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices, emit=trail.emit)
         uptime = Uptime(servers, notices, announcements, clock, sealers.of(CHECK_SECRETS), emit=trail.emit)
-        signer = LocalSigner(command_key(settings.data_dir), key)
+        signer = LocalSigner(command_keys(settings.data_dir), key)
         commands = HostCommands(signer, servers, notices, announcements, clock, emit=trail.emit)
         commanding = Commanding(commands, announcements)
         writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime, commanding)

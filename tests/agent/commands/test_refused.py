@@ -142,6 +142,20 @@ async def test_a_mandate_that_is_not_the_collectors(desk: Desk) -> None:
     assert outcome(report) == ("refused", "unknown_key")
 
 
+async def test_a_key_before_is_no_news_and_not_believed_again(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The collector tells each agent all successions, for it does not know which the agent missed."""
+    desk.mandate()
+    old = desk.rotate()
+    statement = Mandate(desk.serial - 1, old.public_key()).encode()
+    desk.mandate(statement=statement, signature=sign_mandate(statement, desk.collector))
+    assert not caplog.records
+    (report,) = await desk.hand_over(desk.signed(desk.envelope(key_id=key_id(old.public_key())), old))
+    assert report.outcome == "refused"
+    assert outcome(await desk.ask()) == ("done", "")
+
+
 async def test_the_policy_may_pin_the_key(desk: Desk) -> None:
     pinned = keys.to_text(keys.public_bytes(desk.signer))
     desk.write_policy(f'command_key = "{pinned}"\n{REFRESH}')

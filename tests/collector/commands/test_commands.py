@@ -13,6 +13,7 @@ import pytest
 from pudim.wire import keys
 from pudim.wire.commands import MAX_LIFE_MS, Envelope, digest_of, epoch_of, sign_report
 from pudim.wire.messages import Result
+from pudim_collector.app.command_keys import CommandKeys
 from pudim_collector.app.commanding import LocalSigner
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
@@ -325,7 +326,7 @@ async def test_a_host_that_only_watches_offers_nothing(host: Host) -> None:
 
 
 def test_the_signer_signs_nothing_that_lives_too_long() -> None:
-    signer = LocalSigner(keys.generate(), COLLECTOR_KEY)
+    signer = LocalSigner(CommandKeys.first(keys.generate()), COLLECTOR_KEY)
 
     envelope = Envelope.decode(ENVELOPES[0])
     for life in (0, -1, MAX_LIFE_MS + 1):

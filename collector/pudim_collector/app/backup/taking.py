@@ -26,12 +26,12 @@ from pudim_collector.app.backup.archive import (
     new_archive,
 )
 from pudim_collector.app.backup.catalogue import FoundTable
-from pudim_collector.app.keys import COMMAND_FILE, FILE_NAME, RELEASE_FILE
+from pudim_collector.app.keys import COMMAND_FILE, FILE_NAME, RELEASE_FILE, SUCCESSION_FILE
 from pudim_collector.infra.key_ring import RING_FILE
 from pudim_collector.series.backends import SNAPSHOT_LOCK, TABLES, Piece
 
 Report = Callable[[str], None]
-KEY_FILES = (FILE_NAME, COMMAND_FILE, RELEASE_FILE, RING_FILE)
+KEY_FILES = (FILE_NAME, COMMAND_FILE, SUCCESSION_FILE, RELEASE_FILE, RING_FILE)
 RECORD = "migration"
 """Whoever restores applies the same migrations, which record themselves."""
 _ALREADY_SMALL = frozenset(table.name for table in TABLES if table.name != "frames")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -63,8 +63,8 @@ class NoSuchCommand(PudimError):
 class Signer(Protocol):
     """Who holds the key for commands. It is asked for typed things only: it never signs bytes that others made."""
 
-    def mandate(self, now: datetime) -> Mandate:
-        """The collector's word on which key it is, with the time."""
+    def mandates(self, now: datetime) -> Sequence[Mandate]:
+        """The collector's word on which key it is, and on those before it, the oldest first; with the time."""
         ...
 
     def sign(self, envelope: Envelope) -> Command:
@@ -164,7 +164,12 @@ class HostCommands:
         return await queries.servers_waiting(self._clock.now())
 
     def mandate(self) -> bytes:
-        return self._signer.mandate(self._clock.now()).encode()
+        """That of the key that signs now."""
+        return self.mandates()[-1]
+
+    def mandates(self) -> list[bytes]:
+        """What an agent is told that may have missed successions."""
+        return [one.encode() for one in self._signer.mandates(self._clock.now())]
 
     async def signed_for(self, recipient: Recipient) -> list[bytes]:
         """Messages of all commands that wait for this agent, in order; each is signed once and never again.
