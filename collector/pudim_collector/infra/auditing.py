@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 Event = TypeVar("Event")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _ATTRIBUTE = "__audited_as__"
+UNTOLD = "audit_untold"
 
 
 class Result(StrEnum):
@@ -77,6 +78,11 @@ def audited(
         return event
 
     return declare
+
+
+def untold(why: str) -> dict[str, str]:
+    """For a handler's `opt` whose method is no safe one although nothing is changed, as of a question in a body."""
+    return {UNTOLD: why}
 
 
 def action_of(event: object) -> Action | None:

@@ -34,7 +34,7 @@ _COLUMNS = (
 )
 _NAMES = {
     "user": "SELECT name, NULL::text FROM users WHERE id = $1",
-    "server": "SELECT name, to_jsonb(servers)->>'team_id' FROM servers WHERE id = $1",
+    "server": "SELECT name, team_id::text FROM servers WHERE id = $1",
     "token": "SELECT name, NULL::text FROM api_tokens WHERE id = $1",
     "sender": "SELECT name, NULL::text FROM senders WHERE id = $1",
     "check": "SELECT name, NULL::text FROM checks WHERE id = $1",
@@ -116,12 +116,11 @@ async def the_only_team(connection: Connection) -> UUID | None:
 async def team_of_session(connection: Connection, session_id: UUID) -> UUID | None:
     """The team that a session is in; None for one that is in none, or is not there."""
     cursor = await connection.execute(
-        "SELECT coalesce(to_jsonb(s)->>'team_id', to_jsonb(u)->>'team')"
-        " FROM sessions AS s JOIN users AS u ON u.id = s.user_id WHERE s.id = $1",
+        "SELECT team_id FROM sessions WHERE id = $1",
         [session_id],
     )
     row = await cursor.fetchone()
-    return UUID(row[0]) if row and row[0] else None
+    return row[0] if row else None
 
 
 async def is_new_network(token_id: UUID, network: str, now: datetime) -> bool:

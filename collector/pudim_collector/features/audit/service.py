@@ -21,7 +21,7 @@ from pudim_collector.features.accounts.service import log_event
 from pudim_collector.features.audit import events, queries, rules
 from pudim_collector.features.audit.queries import Receiver
 from pudim_collector.features.audit.rules import Bar, Break, Damper, Entry, Linked, Search, Walk
-from pudim_collector.infra.auditing import Action, action_of, undeclared
+from pudim_collector.infra.auditing import UNTOLD, Action, action_of, undeclared
 from pudim_collector.infra.auth import Principal, PrincipalKind, Sender
 from pudim_collector.infra.database import Connection, database
 from pudim_collector.infra.database.errors import ForeignTransactionError
@@ -43,8 +43,6 @@ _REMOVE_AT_ONCE = 5_000
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED, _UNKNOWN, _FAILED = 403, 401, 400
 _NOT_DETAILS = frozenset({"team_id", "address", "by", "actor", "before", "after"})
-UNTOLD = "audit_untold"
-"""In a handler's `opt`: why what it does needs no entry although it is no safe method, as a question in a body."""
 _BARS_SPAN = timedelta(days=30)
 _SECOND = timedelta(seconds=1)
 

@@ -9,6 +9,7 @@ from litestar.params import JSONBody
 from pudim_collector.features.storage.schemas import StorageLimits, StorageLoss, StorageStatus
 from pudim_collector.features.storage.service import Storage
 from pudim_collector.infra.api.entity_tags import Entity
+from pudim_collector.infra.auditing import untold
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -25,7 +26,10 @@ class StorageApi(Controller):
         return StorageStatus.of(await storage.view())
 
     @post(
-        "/preview", opt=requires("installation:write"), operation_id="preview_storage_limits", status_code=200
+        "/preview",
+        opt=requires("installation:write") | untold("it only says what would be dropped"),
+        operation_id="preview_storage_limits",
+        status_code=200,
     )
     async def preview(
         self, storage: NamedDependency[Storage], data: JSONBody[StorageLimits]
