@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Protocol
 from uuid import UUID
@@ -99,7 +99,7 @@ class Held:
 class NewInvitation:
     """`secret` is known only now; its link is /invitations/<secret>."""
 
-    secret: str
+    secret: str = field(repr=False)
     record: InvitationRecord
 
 
