@@ -173,6 +173,8 @@ async def test_every_route_refuses_who_is_not_signed_in(house: House) -> None:
                     open_to_all.add(route.path_format)
     assert open_to_all == {
         "/setup/{link}",
+        "/errors",
+        "/errors/{code}",
         "/sign-in",
         "/static/{file_path}",
         "/api/v2",

@@ -76,6 +76,22 @@ async def test_programs_of_a_page_are_told_and_htmx_is_led(house: House) -> None
         assert (led.status_code, led.headers["hx-redirect"]) == (403, "/account/prove?next=/")
 
 
+async def test_tokens_are_made_and_revoked_after_a_proof(house: House) -> None:
+    async with house.browser() as browser:
+        await house.owner(browser)
+        assert (await post(browser, "/account/tokens", name="backup")).status_code == 200
+        house.clock.advance(timedelta(minutes=15))
+        asked = await post(browser, "/account/tokens", name="another")
+        assert asked.headers["location"].startswith("/account/prove?")
+        token = {"x-csrf-token": await csrf(browser)}
+        api = await browser.post("/api/v2/tokens", json={"name": "x"}, headers=token)
+        assert (api.status_code, api.json()["code"]) == (403, "sudo_needed")
+        listed = (await browser.get("/api/v2/tokens")).json()["items"]
+        assert [one["name"] for one in listed] == ["backup"]
+        gone = await browser.delete(f"/api/v2/tokens/{listed[0]['id']}", headers=token)
+        assert gone.status_code == 403
+
+
 async def test_proofs_are_guessed_slowly(house: House) -> None:
     async with house.browser() as browser:
         await house.owner(browser)

@@ -27,6 +27,7 @@ from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.entering import Entry, cookie, let_in, visitor_of
 from pudim_collector.infra.headers import CLEAR_SITE
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.sudo import proven
 
 Asked: TypeAlias = Request[Any, Any, State]
 Answer: TypeAlias = Response[Any]
@@ -73,7 +74,7 @@ class AccountPages(Controller):
     ) -> Answer:
         return await _tokens_page(request, principal, accounts)
 
-    @post("/account/tokens", opt=requires("tokens:manage"), status_code=200)
+    @post("/account/tokens", opt=requires("tokens:manage"), guards=[proven], status_code=200)
     async def create_token(
         self,
         request: Asked,
@@ -89,7 +90,12 @@ class AccountPages(Controller):
             return await _tokens_page(request, principal, accounts, form=data, refusal=refusal)
         return await _tokens_page(request, principal, accounts, made=made)
 
-    @post("/account/tokens/{token_id:uuid}/revoke", opt=requires("tokens:manage"), status_code=_SEE_OTHER)
+    @post(
+        "/account/tokens/{token_id:uuid}/revoke",
+        opt=requires("tokens:manage"),
+        guards=[proven],
+        status_code=_SEE_OTHER,
+    )
     async def revoke_token(
         self,
         principal: NamedDependency[Principal],

@@ -22,7 +22,7 @@ from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
-from pudim_collector.infra.sudo import person
+from pudim_collector.infra.sudo import person, proven
 
 
 class AccountRoutes(Controller):
@@ -79,7 +79,7 @@ class AccountRoutes(Controller):
         entity.version = await accounts.token_version(principal, token_id)
         return ApiToken.of(await accounts.one_token(principal, token_id))
 
-    @post("/tokens", opt=requires("tokens:manage"), operation_id="create_token")
+    @post("/tokens", opt=requires("tokens:manage"), guards=[proven], operation_id="create_token")
     async def create(
         self,
         principal: NamedDependency[Principal],
@@ -89,7 +89,12 @@ class AccountRoutes(Controller):
         made = await accounts.create_token(principal, data.name, data.expires_at)
         return CreatedApiToken(made.secret, ApiToken.of(made.record))
 
-    @delete("/tokens/{token_id:uuid}", opt=requires("tokens:manage"), operation_id="revoke_token")
+    @delete(
+        "/tokens/{token_id:uuid}",
+        opt=requires("tokens:manage"),
+        guards=[proven],
+        operation_id="revoke_token",
+    )
     async def revoke(
         self,
         principal: NamedDependency[Principal],
