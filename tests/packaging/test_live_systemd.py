@@ -50,10 +50,10 @@ def installed(machine: Machine, host: Host, pudim: RunningPudim) -> Machine:
     if machine.show(AGENT, "LoadState") == "loaded":
         return machine
     words, token = invitation(pudim, "live")
-    machine.write("/root/install.sh", host.script.read_text())
+    machine.write("/srv/install.sh", host.script.read_text())
     machine.write("/etc/pudim/policy.toml", POLICY)
     done = machine.run(
-        *("sh", "/root/install.sh", *words, "--interval-ms", "500"),
+        *("sh", "/srv/install.sh", *words, "--interval-ms", "500"),
         check=False,
         PUDIM_PYTHON="/usr/bin/python3",
         PUDIM_ENROLMENT_TOKEN=token,
@@ -133,7 +133,7 @@ def test_a_command_replaces_the_agent(installed: Machine, pudim: RunningPudim, s
 
 
 def test_nothing_is_left_of_it(installed: Machine) -> None:
-    done = installed.run("sh", "/root/install.sh", "--uninstall", check=False)
+    done = installed.run("sh", "/srv/install.sh", "--uninstall", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert installed.show(AGENT, "LoadState") == "not-found"
     left = installed.run(
