@@ -7,7 +7,7 @@ import importlib
 import ssl
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 from pudim.checks import Resolve
 from pudim.checks.http_client import Target
@@ -30,6 +30,8 @@ CONNECT_PATIENCE = 5.0
 """Seconds for all addresses of one name."""
 _LEADS_ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _TRANSPORT = "pudim_collector.infra.safe_http.transport"
+Ready: TypeAlias = tuple[Any, ssl.SSLContext]
+"""The module that connects, and whom it trusts."""
 
 asked = counter(
     "pudim_outbound_requests",
@@ -57,7 +59,7 @@ class Outbound:
     ) -> None:
         self._resolving = Resolving(resolve or SystemNames(), allowed or Allowed(), clock)
         self._ca_file = ca_file
-        self._ready: tuple[Any, ssl.SSLContext] | None = None
+        self._ready: Ready | None = None
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def send(self, request: Request, *, purpose: str) -> Answer:
@@ -82,16 +84,17 @@ class Outbound:
 
     async def _in_time(self, request: Request) -> Answer:
         request.check()
+        ready = await self._made_ready()
         try:
             async with asyncio.timeout(request.patience), self._turns:
-                return await self._followed(request)
+                return await self._followed(request, ready)
         except TimeoutError:
             raise TooSlow(f"There was no whole answer within {request.patience:g} seconds.") from None
 
-    async def _followed(self, request: Request) -> Answer:
+    async def _followed(self, request: Request, ready: Ready) -> Answer:
         target = targets.target(request.url)
         for hop in range(request.redirects + 1):
-            answer = await self._exchanged(target, request)
+            answer = await self._exchanged(target, request, ready)
             if not request.redirects or answer.status not in _LEADS_ELSEWHERE:
                 return answer
             if hop < request.redirects:
@@ -104,17 +107,20 @@ class Outbound:
         after = targets.follow(before, answer.headers["location"])
         return after, redirected(request, before, after, answer.status)
 
-    async def _exchanged(self, target: Target, request: Request) -> Answer:
+    async def _exchanged(self, target: Target, request: Request, ready: Ready) -> Answer:
+        transport, context = ready
         addresses = await self._resolving.judged(target)
-        if self._ready is None:
-            # In a thread, for both take longer than the event loop may be held up.
-            self._ready = await asyncio.to_thread(_prepared, self._ca_file)
-        transport, context = self._ready
         answer: Answer = await transport.exchange(target, request, addresses, context, CONNECT_PATIENCE)
         return answer
 
+    async def _made_ready(self) -> Ready:
+        """Once, in a thread, for it takes longer than the event loop may be held up; no request's patience is spent on it."""
+        if self._ready is None:
+            self._ready = await asyncio.to_thread(_prepared, self._ca_file)
+        return self._ready
 
-def _prepared(ca_file: Path | None) -> tuple[Any, ssl.SSLContext]:
+
+def _prepared(ca_file: Path | None) -> Ready:
     return importlib.import_module(_TRANSPORT), trust(ca_file)
 
 
