@@ -395,7 +395,12 @@ SAMPLES = {
     ),
     "password, no mail": Sample(
         "credentials/own.html",
-        {"email": HOSTILE, "sends_mail": False, "sent_to": "", "errors": {"current": HOSTILE, "email": HOSTILE}},
+        {
+            "email": HOSTILE,
+            "sends_mail": False,
+            "sent_to": "",
+            "errors": {"current": HOSTILE, "email": HOSTILE},
+        },
     ),
     "confirm address": Sample("credentials/confirm_email.html", {"link": HOSTILE}),
     "lost": Sample(

@@ -12,7 +12,6 @@ from litestar.response import Redirect
 from msgspec import to_builtins
 
 from pudim.vocabulary.errors import PudimError
-from pudim_collector.features.accounts.rules import NameRefusedError
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.profile.schemas import ProfileForm
 from pudim_collector.infra.auth import Principal, requires
@@ -25,11 +24,12 @@ Asked: TypeAlias = Request[Any, Any, State]
 Answer: TypeAlias = Response[Any]
 _SEE_OTHER: Literal[303] = 303
 _PATH = "/account/profile"
-_FIELDS: dict[type[PudimError], str] = {
-    NameRefusedError: "name",
-    UnknownLanguageError: "language",
-    UnknownTimeZoneError: "time_zone",
+_FIELDS = {
+    "name_refused": "name",
+    UnknownLanguageError.code: "language",
+    UnknownTimeZoneError.code: "time_zone",
 }
+"""By an error's code, the field that has to change."""
 
 
 class ProfilePages(Controller):
@@ -55,7 +55,9 @@ class ProfilePages(Controller):
             await accounts.change_profile(
                 principal, name=data.name, language=data.language or None, time_zone=data.time_zone or None
             )
-        except tuple(_FIELDS) as refusal:
+        except PudimError as refusal:
+            if refusal.code not in _FIELDS:
+                raise
             return _page(request, accounts, data, refusal=refusal)
         return Redirect(f"{_PATH}?saved=yes", status_code=_SEE_OTHER)
 
@@ -74,7 +76,7 @@ def _page(
         title="Profile",
         status=refusal.status if refusal else 200,
         values=to_builtins(form),
-        errors={_FIELDS[type(refusal)]: f"{refusal.detail} {refusal.hint}".strip()} if refusal else {},
+        errors={_FIELDS[refusal.code]: f"{refusal.detail} {refusal.hint}".strip()} if refusal else {},
         languages=[(tag, load(tag).name) for tag in tags()],
         zones=time_zones(),
         now=accounts.now().isoformat(),
