@@ -17,6 +17,7 @@ from tests.web.sample_audit import audit_entry, audit_page
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
+from tests.web.sample_teams import invited, member_page, roles_page, team_page
 
 NOW = "2026-11-22T16:40:05Z"
 MOMENT = datetime(2026, 11, 22, 16, 40, 5, tzinfo=UTC)
@@ -41,6 +42,10 @@ def page(
         "path": path,
         "reader": reader or Reader(load(SOURCE)),
         "user": {"name": "Ada " + HOSTILE, "email": "ada@example.org"} if signed_in else None,
+        "teams": [
+            {"id": "1", "name": "Pudim", "here": True},
+            {"id": "2", "name": HOSTILE, "here": False},
+        ],
         "csrf_token": "csrf-1",
         "nonce": "nonce-1",
         "version": "0.1.0",
@@ -357,6 +362,17 @@ PROFILE: dict[str, Any] = {
     "saved": False,
 }
 SAMPLES = {
+    "team": Sample("teams/team.html", team_page()),
+    "team, invited": Sample(
+        "teams/team.html", team_page(link="https://pudim.test/" + HOSTILE, refusal=HOSTILE)
+    ),
+    "team of a viewer": Sample("teams/team.html", team_page(manages=False, grants=[])),
+    "roles": Sample("teams/roles.html", roles_page()),
+    "roles of a viewer": Sample("teams/roles.html", roles_page(may_change=False, refusal=HOSTILE)),
+    "member": Sample("teams/member.html", member_page()),
+    "invited": Sample("teams/invited.html", invited(), signed_in=False),
+    "invited, known": Sample("teams/invited.html", invited(has_account=True), signed_in=False),
+    "invited, signed in": Sample("teams/invited.html", invited(signed_in_as=HOSTILE, refusal=HOSTILE)),
     "commands": Sample(
         "commands/server.html",
         commands(

@@ -61,6 +61,10 @@ class Pages:
             "reader": reader,
             "path": request.url.path,
             "user": {"name": principal.name, "email": principal.email} if principal else None,
+            "teams": [
+                {"id": str(team.id), "name": team.name, "here": team.id == principal.team_id}
+                for team in (principal.teams if principal else ())
+            ],
             "csrf_token": principal.csrf_token or "" if principal else "",
             "nonce": nonce,
             "navigation": _entries(self._navigation, request.url.path, principal),

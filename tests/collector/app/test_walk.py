@@ -32,6 +32,8 @@ PUBLIC = {
     "GET /metrics": "for operators' tools",
     "GET /setup/{link}": "the link is the secret",
     "POST /setup/{link}": "the link is the secret",
+    "GET /invitations/{secret}": "the link is the secret",
+    "POST /invitations/{secret}/join": "the link is the secret",
     "GET /sign-in": "one is not signed in yet",
     "POST /sign-in": "one is not signed in yet",
     "GET /reset": "one is not signed in yet",

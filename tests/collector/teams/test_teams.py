@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from litestar import Litestar
 
@@ -333,3 +334,85 @@ async def test_who_may_what_and_why(app: Litestar, runtime: Runtime, team: UUID,
     assert held["servers:read"] == ["role viewer", "role developer on servers tagged web"]
     assert held["commands:run"] == ["role developer on servers tagged web"]
     assert "tokens:manage" not in held
+
+
+async def post(app: Litestar, asking: Someone | None, path: str, **form: str) -> httpx.Response:
+    async with client(app, asking) as browser:
+        browser.headers["accept"] = "text/html"
+        return await browser.post(path, data=form)
+
+
+async def page(app: Litestar, who: Someone | None, path: str) -> httpx.Response:
+    async with client(app, who) as browser:
+        return await browser.get(path, headers={"accept": "text/html"})
+
+
+async def test_the_pages_lead_from_an_invitation_to_a_member_with_a_role(
+    app: Litestar, runtime: Runtime, team: UUID, owner: Someone
+) -> None:
+    made = await post(app, owner, "/team/invitations", email="bob@example.org", role="viewer")
+    path = "/invitations/" + made.text.partition("/invitations/")[2].partition("<")[0]
+    assert "Create account and join" in (await page(app, None, path)).text
+    weak = await post(app, None, f"{path}/join", name="Bob", password="short")
+    assert (weak.status_code, "at least 8" in weak.text) == (422, True)
+    joined = await post(app, None, f"{path}/join", name="Bob <b>", password="drei Pferde im Regen")
+    assert (joined.status_code, joined.headers["location"]) == (303, "/sign-in")
+    assert (await page(app, None, path)).status_code == 404
+    shown = (await page(app, owner, "/team")).text
+    assert "Bob &lt;b&gt;" in shown
+    assert "Bob <b>" not in shown
+    (bob,) = [one for one in await items(app, owner, MEMBERS) if one["email"] == "bob@example.org"]
+    assert (
+        await post(app, owner, f"/team/members/{bob['user_id']}/role", role="developer")
+    ).status_code == 303
+    held = (await page(app, owner, f"/team/members/{bob['user_id']}")).text
+    assert "commands:run" in held
+    assert (await post(app, owner, f"/team/members/{owner.id}/role", role="viewer")).status_code == 409
+    assert (await page(app, owner, f"/team/members/{uuid4()}")).status_code == 404
+    granted = await post(app, owner, "/team/grants", who=bob["user_id"], role="admin", tag="web", server="")
+    assert granted.status_code == 303
+    assert "servers tagged" in (await page(app, owner, "/team")).text
+
+
+async def test_who_has_an_account_joins_by_a_click_and_is_in_the_team_at_once(
+    app: Litestar, runtime: Runtime, owner: Someone
+) -> None:
+    bob = await a_person(runtime, "bob")
+    made = await post(app, owner, "/team/invitations", email="bob@example.org", role="viewer")
+    path = "/invitations/" + made.text.partition("/invitations/")[2].partition("<")[0]
+    assert "Sign in to join" in (await page(app, None, path)).text
+    assert "You are signed in as" in (await page(app, bob, path)).text
+    assert (await post(app, owner, f"{path}/accept")).status_code == 403
+    assert (await post(app, bob, f"{path}/accept")).status_code == 303
+    assert (await page(app, bob, "/servers")).status_code == 200
+    assert (
+        await post(app, bob, "/team/invitations", email="x@example.org", role="viewer")
+    ).status_code == 403
+
+
+async def test_the_page_of_roles_makes_changes_and_deletes_one(app: Litestar, owner: Someone) -> None:
+    ticked = {"servers:read": "yes", "checks:read": "yes"}
+    assert (await post(app, owner, "/team/roles", name="<i>Watch", **ticked)).status_code == 303
+    (made,) = await items(app, owner, f"{TEAM}/roles")
+    assert made["permissions"] == ["checks:read", "servers:read"]
+    shown = (await page(app, owner, "/team/roles")).text
+    assert "&lt;i&gt;Watch" in shown
+    assert "<i>Watch" not in shown
+    path = f"/team/roles/{made['id']}"
+    assert (await post(app, owner, path, name="Watch", **{"servers:read": "yes"})).status_code == 303
+    (changed,) = await items(app, owner, f"{TEAM}/roles")
+    assert (changed["name"], changed["permissions"]) == ("Watch", ["servers:read"])
+    assert (await post(app, owner, "/team/roles", name="admin")).status_code == 422
+    assert (await post(app, owner, f"{path}/delete")).status_code == 303
+    assert await items(app, owner, f"{TEAM}/roles") == []
+
+
+async def test_the_menu_leads_to_ones_other_team(app: Litestar, runtime: Runtime, owner: Someone) -> None:
+    other = await a_team(runtime, "Other <b>")
+    assert "page-team" not in (await page(app, owner, "/servers")).text
+    await queries.insert_member(Scope(other), owner.id, RoleName("viewer"), runtime.clock.now())
+    assert "Other &lt;b&gt;" in (await page(app, owner, "/servers")).text
+    await a_member(runtime, other, Role.OWNER)
+    assert (await post(app, owner, "/team/switch", team=str(other))).status_code == 303
+    assert (await post(app, owner, "/team/switch", team="x")).status_code == 404
+    assert (await post(app, owner, "/team/leave")).status_code == 303

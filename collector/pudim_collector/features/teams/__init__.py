@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pudim_collector.features.teams.pages import InvitationPages, RolePages, TeamPages
 from pudim_collector.features.teams.routes import (
     GrantsApi,
     MembersApi,
@@ -13,12 +14,22 @@ from pudim_collector.features.teams.routes import (
     TeamInvitationsApi,
 )
 from pudim_collector.infra.database.migrations import MigrationApp
-from pudim_collector.infra.manifest import Feature
+from pudim_collector.infra.manifest import Feature, NavigationEntry
 from pudim_collector.infra.permissions import Permission, Role
 
 FEATURE = Feature(
     name="teams",
-    controllers=[OwnTeamsApi, TeamApi, MembersApi, RolesApi, GrantsApi, TeamInvitationsApi],
+    controllers=[
+        OwnTeamsApi,
+        TeamApi,
+        MembersApi,
+        RolesApi,
+        GrantsApi,
+        TeamInvitationsApi,
+        TeamPages,
+        RolePages,
+        InvitationPages,
+    ],
     permissions={
         "team:read": Permission("See the team, its members, and what each of them may", Role.VIEWER),
         "team:change": Permission("Rename the team"),
@@ -28,5 +39,6 @@ FEATURE = Feature(
         "roles:manage": Permission("Make, change and delete the team's own roles"),
         "installation:teams": "Make further teams",
     },
+    navigation=[NavigationEntry("Team", "/team", "users", "team:read")],
     migrations=MigrationApp("teams", Path(__file__).parent / "piccolo_migrations"),
 )

@@ -243,6 +243,12 @@ class MadeTeamInvitation(Struct):
     invitation: TeamInvitation
 
 
+class SwitchForm(Struct):
+    """`team` is the id of the one to go to."""
+
+    team: str = ""
+
+
 class TeamNameForm(Struct):
     name: str = ""
 
