@@ -135,7 +135,8 @@ class Runtime:
         accounts, attempts = Accounts(clock, PERMISSIONS, emit=trail.emit), Attempts(clock)
         reader = Reader(database, clock, read_pool)
         announcements = Announcements(
-            database, [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED]
+            database,
+            [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED],
         )
         sealers = Sealers(key_ring(settings, clock.now()), key)
         mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock)
