@@ -32,8 +32,15 @@ ONE_PAGE = {
 """Lists that have the form of pages and are one page as of now."""
 UNGUARDED = {
     "change_me": "one's own",
+    "change_member": "not guarded yet: the later of two changes wins",
+    "change_role": "not guarded yet: the later of two changes wins",
+    "delete_role": "not guarded yet: what was changed meanwhile goes too",
     "end_session": "nothing of a session is changed but its end",
     "remove_audit_receiver": "nothing of a receiver can be changed",
+    "remove_member": "nothing of a membership but its role can be changed",
+    "rename_team": "one name, which is replaced",
+    "withdraw_grant": "nothing of a grant can be changed",
+    "withdraw_invitation": "nothing of an invitation can be changed",
     "remove_authenticator_app": "one's own, after a proof",
     "set_audit_retention": "one figure, which is replaced",
     "set_team_addresses": "one list, which is replaced",

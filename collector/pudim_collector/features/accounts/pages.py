@@ -133,7 +133,9 @@ async def _tokens_page(
         "accounts/tokens.html",
         title="API tokens",
         status=refusal.status if refusal else 200,
-        tokens=[to_builtins(ApiToken.of(token)) for token in await accounts.tokens(principal)],
+        tokens=[
+            to_builtins(ApiToken.of(token, accounts.now())) for token in await accounts.tokens(principal)
+        ],
         created={"name": made.record.name, "token": made.secret} if made else None,
         errors=_errors(refusal),
         values=to_builtins(form) if form else {},

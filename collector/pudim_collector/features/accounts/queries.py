@@ -99,6 +99,10 @@ class TokenRecord:
     revoked_at: datetime | None
     own_role: UUID | None = None
     operator: bool = False
+    scopes: Sequence[str] | None = None
+    only_servers: Sequence[UUID] | None = None
+    only_tags: Sequence[str] | None = None
+    last_used_address: str | None = None
 
 
 async def the_team() -> UUID:
@@ -279,6 +283,9 @@ async def add_token(token: TokenRecord, secret_hash: bytes) -> None:
             expires_at=token.expires_at,
             own_role=token.own_role,
             operator=token.operator,
+            scopes=_array(token.scopes),
+            only_servers=_array(token.only_servers),
+            only_tags=_array(token.only_tags),
         )
     )
 
@@ -306,8 +313,9 @@ async def list_tokens(team_id: UUID) -> Sequence[TokenRecord]:
     return [_token(row) for row in rows]
 
 
-async def touch_token(token_id: UUID, now: datetime) -> None:
-    await ApiToken.update({ApiToken.last_used_at: now}).where(ApiToken.id == token_id)
+async def touch_token(token_id: UUID, now: datetime, address: str | None) -> None:
+    changes: dict[Any, Any] = {ApiToken.last_used_at: now, ApiToken.last_used_address: address}
+    await ApiToken.update(changes).where(ApiToken.id == token_id)
 
 
 async def revoke_token(team_id: UUID, token_id: UUID, now: datetime) -> bool:
@@ -378,6 +386,11 @@ def _statement(name: str) -> LiteralString:
     return cast(LiteralString, text)
 
 
+def _array(values: Sequence[object] | None) -> list[object] | None:
+    """As the driver takes an array: a tuple would be a row."""
+    return None if values is None else list(values)
+
+
 def _token(row: dict[str, Any]) -> TokenRecord:
     return TokenRecord(
         row["id"],
@@ -392,4 +405,8 @@ def _token(row: dict[str, Any]) -> TokenRecord:
         row["revoked_at"],
         row["own_role"],
         row["operator"],
+        row["scopes"],
+        row["only_servers"],
+        row["only_tags"],
+        row["last_used_address"],
     )

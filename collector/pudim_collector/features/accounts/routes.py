@@ -53,7 +53,7 @@ class AccountRoutes(Controller):
         self, principal: NamedDependency[Principal], accounts: NamedDependency[Accounts]
     ) -> CurrentApiToken:
         token = await accounts.token(principal)
-        return CurrentApiToken(ApiToken.of(token), sorted(principal.permissions))
+        return CurrentApiToken(ApiToken.of(token, accounts.now()), sorted(principal.permissions))
 
     @get("/tokens", opt=requires("tokens:manage"), operation_id="list_tokens")
     async def tokens(
@@ -65,7 +65,7 @@ class AccountRoutes(Controller):
         """All that are not revoked, the newest first."""
         found = await accounts.tokens(principal)
         shown = paging.cut(found, tuple[float, UUID], lambda one: (-one.created_at.timestamp(), one.id))
-        return ApiTokenPage([ApiToken.of(token) for token in shown], paging.next_cursor)
+        return ApiTokenPage([ApiToken.of(token, accounts.now()) for token in shown], paging.next_cursor)
 
     @get("/tokens/{token_id:uuid}", opt=requires("tokens:manage"), operation_id="get_token")
     async def token(
@@ -77,7 +77,7 @@ class AccountRoutes(Controller):
     ) -> ApiToken:
         """One token that is not revoked."""
         entity.version = await accounts.token_version(principal, token_id)
-        return ApiToken.of(await accounts.one_token(principal, token_id))
+        return ApiToken.of(await accounts.one_token(principal, token_id), accounts.now())
 
     @post("/tokens", opt=requires("tokens:manage"), guards=[proven], operation_id="create_token")
     async def create(
@@ -86,8 +86,8 @@ class AccountRoutes(Controller):
         accounts: NamedDependency[Accounts],
         data: JSONBody[NewApiToken],
     ) -> CreatedApiToken:
-        made = await accounts.create_token(principal, data.name, data.expires_at)
-        return CreatedApiToken(made.secret, ApiToken.of(made.record))
+        made = await accounts.create_token(principal, data.name, data.expires_at, data.narrowing())
+        return CreatedApiToken(made.secret, ApiToken.of(made.record, accounts.now()))
 
     @delete(
         "/tokens/{token_id:uuid}",

@@ -22,6 +22,7 @@ SESSION_IDLE = timedelta(days=7)
 SESSION_LIFE = timedelta(days=30)
 SETUP_LINK_LIFE = timedelta(hours=24)
 LONGEST_TOKEN_LIFE = timedelta(days=3660)
+EXPIRES_SOON = timedelta(days=14)
 TOUCH_EVERY = timedelta(minutes=1)
 """How exact `last seen` and `last used` are; more would write a row for every request."""
 OWNER = "owner"
@@ -111,6 +112,10 @@ def session_ends(*, created_at: datetime, last_seen_at: datetime) -> datetime:
 
 def needs_touch(last: datetime | None, now: datetime) -> bool:
     return last is None or now - last >= TOUCH_EVERY
+
+
+def expires_soon(expires_at: datetime | None, now: datetime) -> bool:
+    return expires_at is not None and expires_at - now <= EXPIRES_SOON
 
 
 def can_be_expiry(expires_at: datetime, now: datetime) -> bool:

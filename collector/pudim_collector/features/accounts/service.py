@@ -16,6 +16,7 @@ from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import events, queries, rules
 from pudim_collector.features.accounts.queries import SeenSession, Standing, TokenRecord, UserRecord
 from pudim_collector.infra.api.entity_tags import version_of
+from pudim_collector.infra.api.token_scopes import NOT_NARROWED, Narrowing
 from pudim_collector.infra.auth import Grant, Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
@@ -23,12 +24,12 @@ from pudim_collector.infra.language import language as check_language
 from pudim_collector.infra.language_reader import time_zone as check_time_zone
 from pudim_collector.infra.passwords import Passwords
 from pudim_collector.infra.permissions import Permission, Rights, Role
+from pudim_collector.infra.request_ids import Asked, asked
 from pudim_collector.infra.scoping import NO_TEAM
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 
 Person: TypeAlias = UserRecord
-AccountError: TypeAlias = rules.AccountError
 AccountError: TypeAlias = rules.AccountError
 OwnSession: TypeAlias = SeenSession
 _log = logging.getLogger("pudim.security")
@@ -91,6 +92,12 @@ class OpenSession:
 class NewToken:
     secret: str = field(repr=False)
     record: TokenRecord
+
+
+def _address(told: Asked) -> str | None:
+    """Where the request comes from, as far as it is known."""
+    client = told.scope.get("client")
+    return client[0][:64] if client else None
 
 
 def log_event(event: object) -> None:
@@ -239,11 +246,6 @@ class Accounts:
         rules.email_key(email)
         return email.strip()
 
-    def checked_email(self, email: str) -> str:
-        """As it is written to. Raises EmailRefusedError."""
-        rules.email_key(email)
-        return email.strip()
-
     async def set_email(self, user_id: UUID, email: str) -> None:
         """Raises EmailTakenError, EmailRefusedError."""
         if not await queries.set_email(user_id, email.strip(), rules.email_key(email)):
@@ -371,6 +373,10 @@ class Accounts:
                 return None  # who made it is not in the team any more
             limit = self._rights.of(role, own)
             held &= limit | self._rights.operators
+        narrowing = Narrowing.to(token.scopes, token.only_servers, token.only_tags)
+        held, grants = narrowing.applied(
+            held, self._granted(standing, held=limit), on_servers=self._rights.on_servers
+        )
         return Principal(
             PrincipalKind.TOKEN,
             token.id,
@@ -379,8 +385,8 @@ class Accounts:
             None,
             standing.own_name or token.role,
             held,
-            grants=self._granted(standing, held=limit),
-            operator=standing.operator,
+            grants=grants,
+            operator=standing.operator and narrowing.is_none,
             tenancy=standing.tenancy,
         )
 
@@ -399,14 +405,26 @@ class Accounts:
         token = await self.one_token(principal, token_id)
         return version_of(token.id, token.name, token.role, token.expires_at)
 
-    async def create_token(self, principal: Principal, name: str, expires_at: datetime | None) -> NewToken:
-        """Raises NameRefusedError, TokenExpiryError."""
+    async def create_token(
+        self,
+        principal: Principal,
+        name: str,
+        expires_at: datetime | None,
+        wanted: Narrowing = NOT_NARROWED,
+    ) -> NewToken:
+        """Raises NameRefusedError, TokenExpiryError, PermissionMissingError, UnknownScopeError or NarrowerError."""
+        wanted.check(self._rights.declared, principal)
         if expires_at is not None and not rules.can_be_expiry(expires_at, self._clock.now()):
             raise TokenExpiryError
         name = rules.clean_name(name)
         if principal.kind is PrincipalKind.USER:
             return await self._add_token(
-                principal.team_id, principal.id, name, expires_at, operator=principal.operator
+                principal.team_id,
+                principal.id,
+                name,
+                expires_at,
+                operator=principal.operator,
+                narrowing=wanted,
             )
         # One that a program makes may what the program's own may, and no longer than who made that.
         own = await self.token(principal)
@@ -418,6 +436,7 @@ class Accounts:
             role=own.role,
             own_role=own.own_role,
             operator=own.operator,
+            narrowing=wanted.within(Narrowing.to(own.scopes, own.only_servers, own.only_tags)),
         )
 
     async def revoke_token(self, principal: Principal, token_id: UUID) -> None:
@@ -447,7 +466,8 @@ class Accounts:
         if token.expires_at is not None and token.expires_at <= now:
             return None
         if rules.needs_touch(token.last_used_at, now):
-            await queries.touch_token(token.id, now)
+            told = asked.get()
+            await queries.touch_token(token.id, now, _address(told) if told is not None else None)
         return found
 
     async def _add_token(
@@ -460,6 +480,7 @@ class Accounts:
         role: str = Role.OWNER,
         own_role: UUID | None = None,
         operator: bool = False,
+        narrowing: Narrowing = NOT_NARROWED,
     ) -> NewToken:
         """A person's may what he may, whatever that is at the time: all that an owner may, but for what he may not."""
         secret = rules.make_token(secrets.token_bytes(32))
@@ -476,6 +497,9 @@ class Accounts:
             revoked_at=None,
             own_role=own_role,
             operator=operator,
+            scopes=narrowing.scopes,
+            only_servers=narrowing.servers,
+            only_tags=narrowing.tags,
         )
         await queries.add_token(record, rules.digest(secret))
         self._emit(events.TokenCreated(record.id, name))

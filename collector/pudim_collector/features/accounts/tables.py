@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from piccolo.columns import UUID, Boolean, Bytea, ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns import UUID, Array, Boolean, Bytea, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.table import Table
 
 from pudim_collector.infra.database import database
@@ -61,6 +61,10 @@ class ApiToken(Table, tablename="api_tokens", db=database):
     revoked_at = Timestamptz(null=True, default=None)
     own_role = UUID(null=True, default=None)
     operator = Boolean(default=False)
+    scopes = Array(base_column=Text(), null=True, default=None)
+    only_servers = Array(base_column=UUID(), null=True, default=None)
+    only_tags = Array(base_column=Text(), null=True, default=None)
+    last_used_address = Varchar(length=64, null=True, default=None)
 
 
 class SetupLink(Table, tablename="setup_links", db=database):

@@ -2,6 +2,8 @@
 SELECT
     api_tokens.id, api_tokens.team, api_tokens.made_by, api_tokens.name, api_tokens.prefix, api_tokens.role,
     api_tokens.created_at, api_tokens.expires_at, api_tokens.last_used_at, api_tokens.revoked_at,
+    api_tokens.own_role, api_tokens.operator, api_tokens.scopes, api_tokens.only_servers, api_tokens.only_tags,
+    api_tokens.last_used_address,
     api_tokens.operator AND coalesce(makers.operator, api_tokens.made_by IS NULL), own.name, own.permissions,
     member.role, makers_own.permissions,
     (
