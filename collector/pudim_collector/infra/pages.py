@@ -63,8 +63,10 @@ class Pages:
             "user": {"name": principal.name, "email": principal.email} if principal else None,
             "teams": [
                 {"id": str(team.id), "name": team.name, "here": team.id == principal.team_id}
-                for team in (principal.teams if principal else ())
-            ],
+                for team in principal.teams
+            ]
+            if principal
+            else [],
             "csrf_token": principal.csrf_token or "" if principal else "",
             "nonce": nonce,
             "navigation": _entries(self._navigation, request.url.path, principal),

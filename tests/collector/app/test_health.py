@@ -13,7 +13,10 @@ from pudim_collector.infra.supervised import Backoff
 from tests.collector.app.site import Site, figures, report
 
 LOOPS = {
+    "memory",
     "announcements",
+    "address lists",
+    "audit trail",
     "writer",
     "notices",
     "senders",
