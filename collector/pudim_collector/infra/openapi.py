@@ -31,7 +31,6 @@ from pudim_collector.infra.api.index import IndexPlugin
 from pudim_collector.infra.auth import Requires, access_of, public
 from pudim_collector.infra.problems import MEDIA_TYPE, Problem
 
-API = "/api/v2"
 _TOKEN = "api_token"  # noqa: S105 - a scheme's name
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -45,7 +44,10 @@ def openapi_config() -> OpenAPIConfig:
         components=Components(
             security_schemes={_TOKEN: SecurityScheme(type="http", scheme="bearer")},
         ),
-        render_plugins=[IndexPlugin(API), JsonRenderPlugin(path="/openapi.json")],  # the others load scripts from elsewhere
+        render_plugins=[
+            IndexPlugin(API),
+            JsonRenderPlugin(path="/openapi.json"),
+        ],  # the others load scripts from elsewhere
         openapi_router=Router(
             API,
             route_handlers=[],
@@ -107,7 +109,11 @@ def _close_bodies(schemas: dict[str, Any], handler: HTTPRouteHandler) -> None:
     field = handler.parsed_data_field
     wanted = [] if field is None else [field.annotation, *(one.annotation for one in field.inner_types)]
     for one in wanted:
-        if isinstance(one, type) and issubclass(one, msgspec.Struct) and one.__struct_config__.forbid_unknown_fields:
+        if (
+            isinstance(one, type)
+            and issubclass(one, msgspec.Struct)
+            and one.__struct_config__.forbid_unknown_fields
+        ):
             schemas[one.__name__].additional_properties = False
 
 
