@@ -98,6 +98,8 @@ def _describe_conventions(operation: Operation, handler: HTTPRouteHandler, metho
         )
     if method == "GET":
         headers.append(_header("If-None-Match", "Answer 304 if what would be answered has this entity tag."))
+        unchanged = OpenAPIResponse("It is as it was under the entity tag that was sent.")
+        operation.responses = {**(operation.responses or {}), "304": unchanged}
     elif "entity" in handler.parsed_fn_signature.parameters and method != "POST":
         said = "Change it only if it is as it was under this entity tag; else the answer is 412."
         headers.append(_header("If-Match", said, required=requires_match(handler)))

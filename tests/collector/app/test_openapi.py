@@ -61,7 +61,7 @@ def test_every_operation_fails_with_problem_details(document: dict[str, Any]) ->
     for path, operation in operations(document):
         content = operation["responses"]["default"]["content"]
         assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        assert set(operation["responses"]) <= {"200", "201", "204", "503", "default"}, path
+        assert set(operation["responses"]) <= {"200", "201", "204", "304", "503", "default"}, path
     assert set(document["components"]["schemas"]["Problem"]["required"]) == {
         *("type", "title", "status", "detail", "code")
     }
