@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 PATIENCE = 90.0
+UNHINDERED = {"PUDIM_RATE_LIMIT_SCALE": "1000"}
+"""For benchmarks: requests are counted as ever, and never too many."""
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from pudim.wire import enrolment, keys
-from tests.running import RunningPudim
+from tests.running import UNHINDERED, RunningPudim
 
 
 @dataclass
@@ -133,7 +133,7 @@ def load(pudim: RunningPudim, agents: list[dict[str, str]], *options: str) -> Ru
 def measure(chosen: argparse.Namespace) -> dict[str, Run]:
     with (
         tempfile.TemporaryDirectory(prefix="pudim-bench-") as folder,
-        RunningPudim(Path(folder) / "data") as pudim,
+        RunningPudim(Path(folder) / "data", environment=UNHINDERED) as pudim,
     ):
         with ThreadPoolExecutor(4) as pool:
             agents = list(pool.map(lambda number: enrol(pudim, number), range(chosen.agents)))

@@ -27,7 +27,7 @@ from tests.bench.load import INTERVAL_MS, WIDTH
 from tests.bench.peers import Prometheus, VictoriaMetrics, installed
 from tests.bench.questions import WARM, ask, chart_paths, load_page, pudims
 from tests.bench.soak import watch_under_load
-from tests.running import RunningPudim
+from tests.running import UNHINDERED, RunningPudim
 
 TICK = INTERVAL_MS // 1000
 FRAMES_A_BATCH = 60
@@ -231,7 +231,7 @@ class Loaded(NamedTuple):
 
 def loaded(stack: ExitStack, chosen: argparse.Namespace) -> Loaded:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pudim-bench-"))
-    pudim = stack.enter_context(RunningPudim(Path(folder) / "data"))
+    pudim = stack.enter_context(RunningPudim(Path(folder) / "data", environment=UNHINDERED))
     storage, watched = Storage(pudim.data_dir), Watched(pudim)
     with ThreadPoolExecutor(4) as pool:
         agents = list(pool.map(lambda number: enrol(pudim, number), range(chosen.servers)))
