@@ -25,8 +25,8 @@ from pudim_collector.infra.auth import (
     NotSignedInError,
 )
 from pudim_collector.infra.pages import render, wants_page
-from pudim_collector.infra.sudo import PROVE_PATH, SudoNeededError
 from pudim_collector.infra.request_ids import STATE
+from pudim_collector.infra.sudo import PROVE_PATH, SudoNeededError
 from pudim_collector.kernel.ids import new_id
 
 _log = logging.getLogger(__name__)
