@@ -70,7 +70,8 @@ def routes(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
 
 
 def filled(path: str, value: str = STRANGER) -> str:
-    return re.sub(r"\{[^}]*\}", value, path)
+    numbered = re.sub(r"\{sequence(:int)?\}", "1" if value == STRANGER else value, path)
+    return re.sub(r"\{[^}]*\}", value, numbered)
 
 
 def client(app: Litestar, token: str = "", **headers: str) -> httpx.AsyncClient:
