@@ -69,8 +69,8 @@ class Pages:
             else [],
             "csrf_token": principal.csrf_token or "" if principal else "",
             "nonce": nonce,
-            "navigation": _entries(self._navigation, request.url.path, principal),
-            "account_tabs": _entries(self._account_tabs, request.url.path, principal),
+            "navigation": open_links(self._navigation, request.url.path, principal),
+            "account_tabs": open_links(self._account_tabs, request.url.path, principal),
             "version": self._version,
             "assets": self._assets,
         }
@@ -108,7 +108,7 @@ def render(
     )
 
 
-def _entries(
+def open_links(
     entries: Sequence[NavigationEntry], path: str, principal: Principal | None
 ) -> list[dict[str, Any]]:
     """The links that whoever asks may follow."""

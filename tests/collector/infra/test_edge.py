@@ -11,7 +11,7 @@ from pudim_collector.infra import telemetry
 from pudim_collector.infra.auth import Principal, PrincipalKind
 from pudim_collector.infra.headers import add_headers
 from pudim_collector.infra.manifest import NavigationEntry
-from pudim_collector.infra.pages import Pages, static_router
+from pudim_collector.infra.pages import open_links, static_router
 
 
 def test_a_metric_is_ours_by_name_and_shown_with_its_labels() -> None:
@@ -53,5 +53,5 @@ def test_navigation_shows_what_one_may_open() -> None:
         NavigationEntry("Vault", "/vault", "key", "vault:open"),
     ]
     who = Principal(PrincipalKind.USER, uuid4(), uuid4(), "Ada", None, "viewer", {"servers:read"})
-    assert [entry["label"] for entry in Pages(entries)._entries("/servers", who)] == ["Servers"]
-    assert Pages(entries)._entries("/servers", None) == []
+    assert [entry["label"] for entry in open_links(entries, "/servers", who)] == ["Servers"]
+    assert open_links(entries, "/servers", None) == []
