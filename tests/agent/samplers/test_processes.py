@@ -237,8 +237,11 @@ def test_names_come_from_the_file_and_follow_it(tmp_path: Path) -> None:
 
 def test_a_real_process_and_its_command_line() -> None:
     """This host's own /proc: a child with a secret in its arguments."""
-    code = "import sys; sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code, "--token", "hunter2"], stdin=subprocess.PIPE) as child:
+    code = "import sys; print(flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-c", code, "--token", "hunter2"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # it is itself now, and no copy of this process any more
         details = ProcessDetails("/proc")
         details.look_again()
         found = details.of(child.pid, 1, "python")
