@@ -51,7 +51,7 @@ class HeadTooSlow(PudimError):
 class ConnectionLimits:
     """Bytes, numbers and seconds; `unread_seconds` is how long a client may let what we send lie."""
 
-    address_bytes: int = 8 << 10
+    address_bytes: int = 24 << 10
     head_bytes: int = 32 << 10
     headers: int = 100
     head_seconds: float = 15.0
