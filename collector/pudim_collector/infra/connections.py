@@ -49,13 +49,16 @@ class HeadTooSlow(PudimError):
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """Bytes, numbers and seconds; `unread_seconds` is how long a client may let what we send lie."""
+    """Bytes, numbers and seconds; `unread_seconds` is how long a client may let what we send lie, and `linger_seconds` how
+    long one that sends a body nobody wants is let to read why: a connection that is closed at once loses the answer.
+    """
 
     address_bytes: int = 24 << 10
     head_bytes: int = 32 << 10
     headers: int = 100
     head_seconds: float = 15.0
     unread_seconds: float = 60.0
+    linger_seconds: float = 2.0
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -67,6 +70,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._refusal: PudimError | None = None
+        self._lingering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -75,9 +79,13 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         self._end_unread()
+        if self._lingering is not None:
+            self._lingering.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering is not None:
+            return
         self._fed = self._fed + len(data) if self._in_head else 0
         super().data_received(data)
         if self._in_head and self._fed > self.limits.head_bytes and not self.transport.is_closing():
@@ -106,7 +114,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.more_body and not self.pipeline and not self.transport.is_closing():
-            self.transport.close()  # what is still to come of the body is nobody's
+            self._linger()  # what is still to come of the body is nobody's
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -130,6 +138,12 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _linger(self) -> None:
+        self._lingering = self.loop.call_later(self.limits.linger_seconds, self.transport.close)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
 
     def _end_unread(self) -> None:
         if self._unread_timer is not None:
