@@ -53,6 +53,7 @@ def test_a_download_that_was_cut_off_does_nothing(host: Host) -> None:
     [
         (["--release-key", "short"], "not a release key"),
         (["--release-key", to_text(public_bytes(generate()))], "not signed by the pinned release key"),
+        (["--release-key", f"-{'A' * 42}"], "not signed by the pinned release key"),
         (["--url", "http://127.0.0.1:9"], "Connection refused"),
         (["--url", "http://192.0.2.1"], "is not encrypted"),
         (["--url", "ftp://x"], "starts with https://"),

@@ -10,10 +10,11 @@ from places import Places
 from release import Refused
 
 _PATIENCE_SECONDS = 60.0
+_KEYS = frozenset({"--collector-key", "--release-key", "--token"})
 
 
 def main(words: list[str]) -> int:
-    wish = _parser().parse_args(words)
+    wish = _parser().parse_args(_joined(words))
     places = Places(Path(wish.root).absolute())
     try:
         return _do(places, wish)
@@ -23,6 +24,17 @@ def main(words: list[str]) -> int:
     except OSError as error:
         print(f"pudim-agent: {error}", file=sys.stderr)
         return 1
+
+
+def _joined(words: list[str]) -> list[str]:
+    """A key may begin with a hyphen, and would be taken for another option."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] in _KEYS:
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _do(places: Places, wish: argparse.Namespace) -> int:
