@@ -220,7 +220,6 @@ NOT_DECLARED = Source("elsewhere", (), Layout((Series("x", "1"),)))
         ([Block(HOST.hash, bytes(7), bytes(14))], "bad_frame"),
         ([block(HOST.hash, [START, START], [(1.0, 1.0), (2.0, 2.0)])], "bad_frame"),
         ([block(HOST.hash, [START + 10, START], [(1.0, 1.0), (2.0, 2.0)])], "bad_frame"),
-        ([block(HOST.hash, [now_ms() + 600_000], [(1.0, 1.0)])], "frame_time"),
         ([block(HOST.hash, [START - 30 * 86_400_000], [(1.0, 1.0)])], "frame_time"),
         ([block(HOST.hash, [-(2**63)], [(1.0, 1.0)])], "frame_time"),
         ([block(HOST.hash, [2**63 - 1], [(1.0, 1.0)])], "frame_time"),
@@ -229,6 +228,17 @@ NOT_DECLARED = Source("elsewhere", (), Layout((Series("x", "1"),)))
     ],
 )
 async def test_a_batch_that_can_never_be_stored(
+    link: Link, caplog: pytest.LogCaptureFixture, blocks: list[Block], code: str
+) -> None:
+    await refused_for_good(link, caplog, blocks, code)
+
+
+async def test_a_batch_from_the_future(link: Link, caplog: pytest.LogCaptureFixture) -> None:
+    ahead = block(HOST.hash, [now_ms() + 600_000], [(1.0, 1.0)])
+    await refused_for_good(link, caplog, [ahead], "frame_time")
+
+
+async def refused_for_good(
     link: Link, caplog: pytest.LogCaptureFixture, blocks: list[Block], code: str
 ) -> None:
     async with link.enrol() as agent:
