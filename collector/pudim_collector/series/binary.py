@@ -35,3 +35,8 @@ def times_of(sent: bytes) -> Times:
     """`timestamptz[]`, as milliseconds since the epoch."""
     times: Times = array_of(sent, ">i8") // 1000 + POSTGRES_EPOCH_MS
     return times
+
+
+def moment(milliseconds: int) -> bytes:
+    """A `timestamptz`, of milliseconds since the epoch."""
+    return ((milliseconds - POSTGRES_EPOCH_MS) * 1000).to_bytes(8, "big", signed=True)

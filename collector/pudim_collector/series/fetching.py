@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from psycopg import AsyncRawCursor
 
 from pudim_collector.infra.database import Connection
-from pudim_collector.series.binary import array_of, times_of
+from pudim_collector.infra.database.prepared import Parameter, Prepared
+from pudim_collector.series.binary import array_of, moment, times_of
 from pudim_collector.series.blocks import Floats, Times, unpack_times, unpack_values
 from pudim_collector.series.catalogue import Place
 from pudim_collector.series.rollups import ABSURD, HOUR, HOUR_SPAN
@@ -24,7 +24,6 @@ from pudim_collector.series.tiers import Stretch, Tier
 _SPANS = {Tier.MINUTE: HOUR, Tier.HOUR: HOUR_SPAN}
 """Milliseconds of one block."""
 _LATEST_MS = 253_402_214_400_000
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _BRIDGED = 3
 """So many columns that nobody asked for are read along rather than to look into a block twice."""
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -117,10 +116,10 @@ async def fetched(connection: Connection, stretch: Stretch, runs: Sequence[Run])
     ]
     if stretch.tier is Tier.RAW:
         times = [start, end, start // HOUR * HOUR]
-        return await _rows(connection, "read_raw", [*columns, *map(_moment, times)])
+        return await _rows(connection, "read_raw", [*columns, *map(moment, times)])
     span = _SPANS[stretch.tier]
     times = [start // span * span, end]
-    return await _rows(connection, f"read_{stretch.tier}", [*columns, *map(_moment, times)])
+    return await _rows(connection, f"read_{stretch.tier}", [*columns, *map(moment, times)])
 
 
 def unpacked(stretch: Stretch, runs: Sequence[Run], rows: Rows) -> Flat:
@@ -139,22 +138,20 @@ def _numbers(numbers: Sequence[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def _moment(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-async def _rows(connection: Connection, name: str, parameters: Sequence[object]) -> Fetched:
+async def _rows(connection: Connection, name: str, parameters: Sequence[Parameter]) -> Fetched:
     """Fields as PostgreSQL sends them: numpy reads them without a Python number for each."""
-    cursor = AsyncRawCursor(connection)
     with timed(name) as one:
-        await cursor.execute(statement(name), parameters, binary=True, prepare=True)
-        result = cursor.pgresult
-        assert result is not None  # noqa: S101 - a statement that was not refused has one
+        result = await _prepared(name).result(connection, *parameters)
         one.rows = result.ntuples
     fields = range(result.nfields)
     found = [tuple(result.get_value(row, field) for field in fields) for row in range(result.ntuples)]
     told = b"".join(row[1] or b"" for row in found if row[0] == _OF_THE_STATE)
     return Fetched([row for row in found if row[0] != _OF_THE_STATE], told)
+
+
+@cache
+def _prepared(name: str) -> Prepared:
+    return Prepared(name, statement(name))
 
 
 class _Block(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, LiteralString, cast
 
+from prometheus_client import Histogram
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.pq import ExecStatus
 from psycopg.rows import TupleRow, tuple_row
@@ -51,6 +52,12 @@ async def run(connection: AsyncConnection[Any], name: str, *parameters: object) 
         return rows
 
 
+@cache
+def _durations_of(name: str) -> Histogram:
+    """Looking a label up takes as long as counting."""
+    return durations.labels(name)
+
+
 @contextmanager
 def timed(name: str) -> Iterator[Timed]:
     """Count how long a statement takes, and log a slow one; its parameters are nobody's business."""
@@ -59,7 +66,7 @@ def timed(name: str) -> Iterator[Timed]:
         yield one
     finally:
         took = perf_counter() - started
-        durations.labels(name).observe(took)
+        _durations_of(name).observe(took)
         if took >= SLOW:
             outcome = "failed" if one.rows is None else f"{one.rows} rows"
             log.warning("statement %s took %.0f ms: %s", name, took * 1000, outcome)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +14,12 @@ import msgspec
 from pudim_collector.features.accounts.tables import ApiToken, Session, SetupLink, User
 from pudim_collector.infra.auth import TeamName
 from pudim_collector.infra.database import database
+from pudim_collector.infra.database.prepared import Prepared
 from pudim_collector.series.statements import fetch
+
+_SQL = Path(__file__).parent / "sql"
+_SESSION = Prepared("session_of_secret", (_SQL / "session.sql").read_text(encoding="utf-8"))
+_TOKEN = Prepared("token_of_secret", (_SQL / "token.sql").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,7 @@ async def add_session(
 async def find_session(secret_hash: bytes) -> SessionRecord | None:
     # Asked with each request of a person: one statement for all that decides over it.
     async with database.connection() as connection:
-        rows = await fetch(connection, _statement("session"), [secret_hash])
+        rows = await _SESSION.rows(connection, secret_hash)
     if not rows:
         return None
     session_id, created_at, last_seen_at, user_id, name, email, operator, language, zone, *rest = rows[0]
@@ -293,7 +297,7 @@ async def add_token(token: TokenRecord, secret_hash: bytes) -> None:
 async def find_token(secret_hash: bytes) -> tuple[TokenRecord, Standing] | None:
     # Asked with each request of a program: one statement for all that decides over it.
     async with database.connection() as connection:
-        rows = await fetch(connection, _statement("token"), [secret_hash])
+        rows = await _TOKEN.rows(connection, secret_hash)
     if not rows:
         return None
     *record, operator, own_name, own, maker_role, maker_own, grants, tenancy = rows[0]
@@ -377,13 +381,6 @@ def _teams(encoded: str | None) -> tuple[TeamName, ...]:
 
 def _grants(encoded: str | None) -> list[GrantRow]:
     return [] if encoded is None else msgspec.json.decode(encoded, type=list[GrantRow])
-
-
-@cache
-def _statement(name: str) -> LiteralString:
-    """The statement in `sql/<name>.sql`; the file is ours, so it counts as a literal."""
-    text: Any = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    return cast(LiteralString, text)
 
 
 def _array(values: Sequence[object] | None) -> list[object] | None:
