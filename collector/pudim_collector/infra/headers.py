@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from litestar.datastructures import MutableScopeHeaders
-from litestar.types import Message, Scope
+from collections.abc import Iterable
+
+from litestar.types import HTTPResponseStartEvent, Message, Scope
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -19,6 +20,7 @@ _ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
+_ALWAYS_SENT = [(name.lower().encode(), value.encode()) for name, value in _ALWAYS.items()]
 _ONE_YEAR = "max-age=31536000"
 SUBDOMAINS = "strict_transport_for_subdomains"
 """In the application's state: whether https is promised for the whole domain, which only its owner can know."""
@@ -38,9 +40,14 @@ async def add_headers(message: Message, scope: Scope) -> None:
     """Litestar's before_send hook; what a handler has set itself stays."""
     if message["type"] != "http.response.start":
         return
-    headers = MutableScopeHeaders.from_message(message)
-    for name, value in _ALWAYS.items():
-        headers.setdefault(name, value)
+    add_missing(message, _ALWAYS_SENT)
     if scope["scheme"] == "https":
         everywhere = "; includeSubDomains" if scope["litestar_app"].state.get(SUBDOMAINS) else ""
-        headers.setdefault("Strict-Transport-Security", _ONE_YEAR + everywhere)
+        add_missing(message, [(b"strict-transport-security", (_ONE_YEAR + everywhere).encode())])
+
+
+def add_missing(message: HTTPResponseStartEvent, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """Headers that the response does not have yet, with names in lower case. One look at them all, not one for each."""
+    headers = message.setdefault("headers", [])
+    there = {name.lower() for name, _ in headers}
+    message["headers"] = [*headers, *(pair for pair in pairs if pair[0] not in there)]

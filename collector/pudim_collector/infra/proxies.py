@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, TypeAlias
 
@@ -87,6 +88,7 @@ class TrustedProxies:
         return address is not None and any(address in network for network in self.networks)
 
 
+@lru_cache(4096)
 def plain_address(text: str) -> Address | None:
     """An address, as IPv4 where it is one inside IPv6; None for anything else, and for one that is only valid on a link."""
     try:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 _SLACK = 1e-6
@@ -109,6 +110,7 @@ def left(ahead: float, limit: Limit) -> int:
     return max(0, math.floor((limit.seconds - ahead) / limit.interval + _SLACK))
 
 
+@lru_cache(4096)
 def household(address: str | None) -> str:
     """What counts as one address: a line's whole IPv6 network; all that is unknown together."""
     if not address:
