@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.exceptions import WebSocketException
 from litestar.handlers import BaseRouteHandler
@@ -17,6 +16,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.auth import Principal, Sender
+from pudim_collector.infra.headers import add_missing
 from pudim_collector.infra.rate_limits.leases import Leases, LimitsUnavailable
 from pudim_collector.infra.rate_limits.rules import FLOOD, LIMITS, Action, Limit, Taken, household
 from pudim_collector.infra.rate_limits.stores import LimitStore, LocalStore
@@ -165,9 +165,7 @@ def address_of(scope: Any) -> str | None:
 def _telling(send: Send, told: Mapping[str, str]) -> Send:
     async def send_told(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableScopeHeaders.from_message(message)
-            for name, value in told.items():
-                headers.setdefault(name, value)
+            add_missing(message, ((name.lower().encode(), value.encode()) for name, value in told.items()))
         await send(message)
 
     return send_told
