@@ -212,7 +212,7 @@ class Runtime:
             Answers(sealers.of(SEALED_ANSWERS), clock),
             trail,
             AuditLog(clock, trail.emit),
-            Outbound(clock, settings.outbound, ca_file=settings.ca_file),
+            Outbound(clock, settings.outbound, ca_file=settings.ca_file, proxy=settings.outbound_proxy),
             mailer,
         )
 

@@ -15,6 +15,7 @@ from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.proxies import BadProxies, ProxyHeaders, TrustedProxies
 from pudim_collector.infra.safe_http.allowing import Allowed
+from pudim_collector.infra.safe_http.proxy import Proxy
 
 _OURS = ("PUDIM_", "PG", "CREDENTIALS_DIRECTORY")
 
@@ -59,6 +60,7 @@ class Settings:
     rate_limit_scale: float = 1.0
     hsts_subdomains: bool = False
     outbound: Allowed = field(default_factory=Allowed)
+    outbound_proxy: Proxy | None = None
     ca_file: Path | None = None
     mail: SmtpServer | None = None
 
@@ -97,6 +99,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         socket=Path(found["PUDIM_SOCKET"]) if found.get("PUDIM_SOCKET") else None,
         redis_url=_redis_url(found.get("PUDIM_REDIS_URL") or ""),
         outbound=_outbound(found.get("PUDIM_OUTBOUND_ALLOW") or ""),
+        outbound_proxy=_outbound_proxy(found.get("PUDIM_OUTBOUND_PROXY") or ""),
         ca_file=(ca_file := _ca_file(found.get("PUDIM_CA_FILE") or "")),
         mail=_mail(
             found.get("PUDIM_SMTP_URL") or "",
@@ -136,6 +139,13 @@ def _outbound(text: str) -> Allowed:
         return Allowed.parse(text)
     except ValueError as error:
         raise BadSetting(f"PUDIM_OUTBOUND_ALLOW: {error}") from error
+
+
+def _outbound_proxy(text: str) -> Proxy | None:
+    try:
+        return Proxy.parse(text) if text else None
+    except ValueError as error:
+        raise BadSetting(f"PUDIM_OUTBOUND_PROXY {error}") from None
 
 
 def _ca_file(text: str) -> Path | None:

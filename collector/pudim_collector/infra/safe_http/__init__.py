@@ -12,11 +12,13 @@ from pudim_collector.infra.safe_http.errors import (
     Malformed,
     NotReachable,
     OutboundError,
+    ProxyRefused,
     TooLarge,
     TooManyRedirects,
     TooSlow,
     Untrusted,
 )
+from pudim_collector.infra.safe_http.proxy import Proxy
 from pudim_collector.infra.safe_http.requests import Answer, Request
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "NotReachable",
     "Outbound",
     "OutboundError",
+    "Proxy",
+    "ProxyRefused",
     "Request",
     "TooLarge",
     "TooManyRedirects",

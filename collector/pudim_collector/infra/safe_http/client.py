@@ -20,6 +20,7 @@ from pudim_collector.infra.safe_http.errors import (
     TooManyRedirects,
     TooSlow,
 )
+from pudim_collector.infra.safe_http.proxy import Proxy
 from pudim_collector.infra.safe_http.requests import Answer, Request, redirected
 from pudim_collector.infra.safe_http.resolving import Resolving, SystemNames
 from pudim_collector.infra.telemetry import counter, histogram
@@ -47,7 +48,10 @@ durations = histogram(
 
 
 class Outbound:
-    """`ca_file` holds authorities that are trusted besides the system's; `resolve` is how names are asked for, the system's way by default."""
+    """`ca_file` holds authorities that are trusted besides the system's; `resolve` is how names are asked for, the system's way by default.
+
+    Through `proxy` goes what is public; what the operator allowed inside is asked directly.
+    """
 
     def __init__(
         self,
@@ -55,10 +59,11 @@ class Outbound:
         allowed: Allowed | None = None,
         *,
         ca_file: Path | None = None,
+        proxy: Proxy | None = None,
         resolve: Resolve | None = None,
     ) -> None:
         self._resolving = Resolving(resolve or SystemNames(), allowed or Allowed(), clock)
-        self._ca_file = ca_file
+        self._ca_file, self._proxy = ca_file, proxy
         self._ready: Ready | None = None
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
@@ -109,8 +114,11 @@ class Outbound:
 
     async def _exchanged(self, target: Target, request: Request, ready: Ready) -> Answer:
         transport, context = ready
-        addresses = await self._resolving.judged(target)
-        answer: Answer = await transport.exchange(target, request, addresses, context, CONNECT_PATIENCE)
+        addresses, are_public = await self._resolving.judged(target)
+        proxy = self._proxy if are_public else None
+        answer: Answer = await transport.exchange(
+            target, request, addresses, context, CONNECT_PATIENCE, proxy=proxy
+        )
         return answer
 
     async def _made_ready(self) -> Ready:

@@ -79,6 +79,15 @@ class Untrusted(OutboundError):
     hint = "The operator may trust a certificate authority of his own with PUDIM_CA_FILE."
 
 
+class ProxyRefused(OutboundError):
+    """The operator's proxy does not let this request out."""
+
+    code = "proxy_refused"
+    hint = (
+        "The proxy of PUDIM_OUTBOUND_PROXY must let CONNECT pass to addresses, on the ports that are asked."
+    )
+
+
 class Malformed(OutboundError):
     """The answer is not HTTP within bounds."""
 

@@ -59,6 +59,12 @@ def refusal(host: str, port: int, address: str, allowed: Allowed, place: Place) 
     return None if _is_usual(host, found, port, allowed) else "port"
 
 
+def is_public(address: str, place: Place) -> bool:
+    """Whether it needs nobody's leave: what is not, was let by the operator for this side of a proxy."""
+    found = plain(address)
+    return found is not None and _why_not_public(found, place) is None
+
+
 def nat64_prefixes(answers: Iterable[str]) -> tuple[IPv6Network, ...]:
     """The network's own prefixes out of what it says that `ipv4only.arpa` is; RFC 7050, section 3."""
     found = [one for one in map(plain, answers) if isinstance(one, IPv6Address)]

@@ -7,6 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from ipaddress import IPv6Network
+from typing import NamedTuple
 
 import psutil
 
@@ -15,7 +16,7 @@ from pudim.checks.addresses import Address, plain
 from pudim.checks.http_client import Target
 from pudim_collector.infra.safe_http.allowing import Allowed
 from pudim_collector.infra.safe_http.errors import AddressRefused, NotReachable
-from pudim_collector.infra.safe_http.judging import Place, nat64_prefixes, refusal
+from pudim_collector.infra.safe_http.judging import Place, is_public, nat64_prefixes, refusal
 from pudim_collector.kernel.clock import Clock
 
 MOST_ADDRESSES = 4
@@ -38,6 +39,13 @@ class SystemNames(Resolve):
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class Judged(NamedTuple):
+    """The addresses to connect to, and no others; `are_public`: none of them needed the operator's leave."""
+
+    addresses: tuple[str, ...]
+    are_public: bool
+
+
 class Resolving:
     """`resolve` is how a name is asked for, as every program of this machine would."""
 
@@ -46,8 +54,8 @@ class Resolving:
         self._prefixes: tuple[IPv6Network, ...] = ()
         self._prefixes_until = 0.0
 
-    async def judged(self, target: Target) -> tuple[str, ...]:
-        """The addresses to connect to, and no others. One that is refused refuses all: it is what a rebinding looks like.
+    async def judged(self, target: Target) -> Judged:
+        """One address that is refused refuses all: it is what a rebinding looks like.
 
         Raises AddressRefused or NotReachable.
         """
@@ -58,7 +66,7 @@ class Resolving:
             if why is not None:
                 about = "This port" if why == "port" else "The address"
                 raise AddressRefused(f"{about} may not be asked from here: {why}.", why)
-        return tuple(found[:MOST_ADDRESSES])
+        return Judged(tuple(found[:MOST_ADDRESSES]), all(is_public(one, place) for one in found))
 
     async def _addresses(self, host: str) -> list[str]:
         if plain(host) is not None:

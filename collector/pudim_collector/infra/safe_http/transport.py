@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from contextlib import closing
+from typing import Any, TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -22,6 +23,7 @@ from pudim_collector.infra.safe_http.errors import (
     TooLarge,
     Untrusted,
 )
+from pudim_collector.infra.safe_http.proxy import Proxy
 from pudim_collector.infra.safe_http.requests import Answer, Request
 from pudim_collector.infra.safe_http.unpacking import Body
 
@@ -29,6 +31,7 @@ MOST_ANSWER_HEADERS = 128
 LONGEST_LINE = 8190
 _PIECE = 1 << 16
 _OFFERED = {"Accept-Encoding": "gzip"}
+SocketFactory: TypeAlias = Callable[[Any], socket.socket]
 
 
 async def exchange(
@@ -37,10 +40,18 @@ async def exchange(
     addresses: Sequence[str],
     context: ssl.SSLContext,
     connect_patience: float,
+    *,
+    proxy: Proxy | None = None,
 ) -> Answer:
-    """Connects to nothing but `addresses`. Raises OutboundError; the caller bounds the time of all of it."""
+    """Connects to nothing but `addresses`, or has `proxy` do so. Raises OutboundError; the caller bounds the time of all of it."""
     try:
-        return await _exchange(target, request, addresses, context, connect_patience)
+        if proxy is None:
+            return await _exchange(
+                target, request, addresses, context, connect_patience, sockets=only_to(addresses)
+            )
+        address, made = await proxy.tunnel(addresses, target.port, connect_patience)
+        with closing(Already(address, made)) as tunnel:
+            return await _exchange(target, request, [address], context, connect_patience, sockets=tunnel)
     # No cause is kept: these errors quote what the other side sent.
     except aiohttp.ClientSSLError:
         raise Untrusted from None
@@ -56,10 +67,12 @@ async def _exchange(
     addresses: Sequence[str],
     context: ssl.SSLContext,
     connect_patience: float,
+    *,
+    sockets: SocketFactory,
 ) -> Answer:
     connector = aiohttp.TCPConnector(
         resolver=_Judged(addresses),
-        socket_factory=only_to(addresses),
+        socket_factory=sockets,
         ssl=context,
         use_dns_cache=False,
         force_close=True,
@@ -137,7 +150,30 @@ class _Judged(AbstractResolver):
         """There is nothing to close."""
 
 
-def only_to(addresses: Collection[str]) -> Callable[[Any], socket.socket]:
+class Already:
+    """The one socket that leads to this address, through a proxy, for one connection; closed here as long as nobody took it."""
+
+    def __init__(self, address: str, made: socket.socket) -> None:
+        self._address, self._made = address, made
+
+    def __call__(self, where: Any) -> socket.socket:
+        family, kind, protocol, _, address = where
+        if address[0] != self._address or self._made.fileno() < 0:
+            raise AddressRefused("Something else than what was judged would be asked.", "not judged")
+        return _Connected(family, kind, protocol, self._made.detach())
+
+    def close(self) -> None:
+        self._made.close()
+
+
+class _Connected(socket.socket):
+    """For a client that connects its sockets itself: this one has been, and has the family of where it leads, not of the proxy."""
+
+    def connect(self, _: Any) -> None:
+        """There is nothing left to do."""
+
+
+def only_to(addresses: Collection[str]) -> SocketFactory:
     """The last look, at the very address that a socket is made for; whatever led to it."""
 
     def make(where: Any) -> socket.socket:
