@@ -19,6 +19,8 @@ from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.installing.service import INSTALL_PATH
 from pudim_collector.infra.auth import ForSenders, Public, Requires, access_of, is_automatic_options
+from pudim_collector.infra.rate_limits.metering import metered
+from pudim_collector.infra.rate_limits.rules import Action
 from tests.collector.app.site import PAGE, enrol
 
 STRANGER = str(UUID(int=7))
@@ -59,6 +61,8 @@ PUBLIC = {
     "HEAD /static/{file_path}": "the sign-in page's own",
 }
 
+NO_WAY_IN = {f"POST {ENROL_PATH}": "a fleet enrols at once from one address, with tokens that nobody guesses"}
+
 
 def routes(app: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
     for route in app.routes:
@@ -96,6 +100,17 @@ def test_what_is_public_is_written_down_here(app: Litestar) -> None:
         f"{method} {path}" for method, path, handler in routes(app) if isinstance(access_of(handler), Public)
     }
     assert found == set(PUBLIC)
+
+
+def test_each_public_change_is_limited_as_an_attempt_to_get_in(app: Litestar) -> None:
+    otherwise = {
+        f"{method} {path}"
+        for method, path, handler in routes(app)
+        if isinstance(access_of(handler), Public)
+        and method not in {"GET", "HEAD"}
+        and metered(handler, method).action is not Action.SIGN_IN
+    }
+    assert otherwise == set(NO_WAY_IN), "give its opt `| limited(Action.SIGN_IN)`, or say above why not"
 
 
 def test_every_other_route_names_its_permission(app: Litestar) -> None:

@@ -27,6 +27,8 @@ from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.entering import Entry, cookie, let_in, visitor_of
 from pudim_collector.infra.headers import CLEAR_SITE
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 from pudim_collector.infra.sudo import proven
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -42,7 +44,11 @@ class AccountPages(Controller):
         await accounts.check_setup_link(link)
         return _setup_page(request)
 
-    @post("/setup/{link:str}", opt=public("the one-time link is the permission"), status_code=200)
+    @post(
+        "/setup/{link:str}",
+        opt=public("the one-time link is the permission") | limited(Action.SIGN_IN),
+        status_code=200,
+    )
     async def create_owner(
         self,
         request: Asked,

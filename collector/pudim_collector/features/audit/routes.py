@@ -40,6 +40,8 @@ from pudim_collector.features.audit.service import AuditLog
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auditing import actions
 from pudim_collector.infra.auth import Principal, requires
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 
 CSV, JSON_LINES = "text/csv; charset=utf-8; header=present", "application/x-ndjson"
 
@@ -109,7 +111,11 @@ class AuditApi(Controller):
             [AuditAction(one.name, one.words, list(one.fields)) for one in actions().values()]
         )
 
-    @get("/export/{form:str}", opt=requires("audit:export"), operation_id="export_audit_entries")
+    @get(
+        "/export/{form:str}",
+        opt=requires("audit:export") | limited(Action.EXPORT),
+        operation_id="export_audit_entries",
+    )
     async def export(  # noqa: PLR0917 - one argument a filter
         self,
         principal: NamedDependency[Principal],

@@ -20,6 +20,8 @@ from pudim_collector.features.sessions.service import WrongPasswordError
 from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.entering import give, let_in, visitor_of
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 from pudim_collector.infra.sudo import person, proven
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -84,7 +86,7 @@ class CredentialPages(Controller):
 
     @post(
         "/account/email/{link:str}",
-        opt=requires("account:secure"),
+        opt=requires("account:secure") | limited(Action.SIGN_IN),
         guards=[person],
         status_code=_SEE_OTHER,
     )
@@ -105,7 +107,7 @@ class CredentialPages(Controller):
     async def lost(self, request: Asked, credentials: NamedDependency[Credentials]) -> Answer:
         return _lost_page(request, credentials)
 
-    @post("/reset", opt=public(_LOST), status_code=200)
+    @post("/reset", opt=public(_LOST) | limited(Action.SIGN_IN), status_code=200)
     async def ask_for_link(
         self, request: Asked, credentials: NamedDependency[Credentials], data: URLEncodedBody[EmailForm]
     ) -> Answer:
@@ -125,7 +127,7 @@ class CredentialPages(Controller):
         await credentials.check_link(link)
         return _reset_page(request)
 
-    @post("/reset/{link:str}", opt=public(_LINK), status_code=200)
+    @post("/reset/{link:str}", opt=public(_LINK) | limited(Action.SIGN_IN), status_code=200)
     async def reset(
         self,
         request: Asked,

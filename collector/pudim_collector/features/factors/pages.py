@@ -31,6 +31,8 @@ from pudim_collector.features.sessions.service import HalfSessionError, Sessions
 from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.entering import HALF, Step, brought, give, let_in, visitor_of
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 from pudim_collector.infra.sudo import person, proven
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -53,7 +55,7 @@ class FactorPages(Controller):
     ) -> Answer:
         return await _second_step_page(request, factors, sessions, passkeys)
 
-    @post(Step.FACTOR.path, opt=public(_HALF), status_code=200)
+    @post(Step.FACTOR.path, opt=public(_HALF) | limited(Action.SIGN_IN), status_code=200)
     async def enter(
         self,
         request: Asked,
@@ -76,7 +78,7 @@ class FactorPages(Controller):
     ) -> Answer:
         return await _enrol_page(request, factors, sessions)
 
-    @post(Step.ENROL.path, opt=public(_HALF), status_code=200)
+    @post(Step.ENROL.path, opt=public(_HALF) | limited(Action.SIGN_IN), status_code=200)
     async def enrol(
         self,
         request: Asked,

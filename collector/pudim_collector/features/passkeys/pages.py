@@ -17,6 +17,8 @@ from pudim_collector.features.passkeys.service import Passkeys, Purpose
 from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.infra.auth import Principal, public, requires, safe_local_path
 from pudim_collector.infra.entering import HALF, Entry, brought, give, visitor_of
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 from pudim_collector.infra.sudo import PROVE_PATH, person, proven
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -25,27 +27,29 @@ _SIGN_IN = "/sign-in/passkey"
 _FACTOR = "/sign-in/factor/passkey"
 _PROVE = f"{PROVE_PATH}/passkey"
 _AFTER = "/account/factors"
+_TO_SIGN_IN = public("to sign in") | limited(Action.SIGN_IN)
+_BY_HALF = public("half a session is shown by its cookie") | limited(Action.SIGN_IN)
 
 
 class PasskeyPages(Controller):
     include_in_schema = False
 
-    @post(f"{_SIGN_IN}/options", opt=public("to sign in"), status_code=200)
+    @post(f"{_SIGN_IN}/options", opt=_TO_SIGN_IN, status_code=200)
     async def sign_in_options(self, passkeys: NamedDependency[Passkeys]) -> dict[str, Any]:
         return await passkeys.asking(Purpose.SIGN_IN)
 
-    @post(_SIGN_IN, opt=public("to sign in"), status_code=200)
+    @post(_SIGN_IN, opt=_TO_SIGN_IN, status_code=200)
     async def sign_in(
         self, request: Asked, passkeys: NamedDependency[Passkeys], data: JSONBody[PasskeyAnswer]
     ) -> Response[Entered]:
         entry = await passkeys.sign_in(credential_of(data), visitor_of(request))
         return _entered(request, entry, safe_local_path(data.next))
 
-    @post(f"{_FACTOR}/options", opt=public("half a session is shown by its cookie"), status_code=200)
+    @post(f"{_FACTOR}/options", opt=_BY_HALF, status_code=200)
     async def factor_options(self, request: Asked, passkeys: NamedDependency[Passkeys]) -> dict[str, Any]:
         return await passkeys.asking_half(brought(request, HALF))
 
-    @post(_FACTOR, opt=public("half a session is shown by its cookie"), status_code=200)
+    @post(_FACTOR, opt=_BY_HALF, status_code=200)
     async def factor(
         self, request: Asked, passkeys: NamedDependency[Passkeys], data: JSONBody[PasskeyAnswer]
     ) -> Response[Entered]:
@@ -58,7 +62,12 @@ class PasskeyPages(Controller):
     ) -> dict[str, Any]:
         return await passkeys.asking(Purpose.PROVE, principal.id)
 
-    @post(_PROVE, opt=requires("account:secure"), guards=[person], status_code=200)
+    @post(
+        _PROVE,
+        opt=requires("account:secure") | limited(Action.SIGN_IN),
+        guards=[person],
+        status_code=200,
+    )
     async def prove(
         self,
         request: Asked,

@@ -19,6 +19,8 @@ from pudim_collector.features.sessions.service import Sessions, SignInError, Wro
 from pudim_collector.infra.auth import Principal, public, requires, safe_local_path
 from pudim_collector.infra.entering import give, let_in, visitor_of
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 from pudim_collector.infra.sudo import PROVE_PATH, person, proven
 
 Asked: TypeAlias = Request[Any, Any, State]
@@ -37,7 +39,11 @@ class SessionPages(Controller):
             return Redirect(safe_local_path(wanted), status_code=_SEE_OTHER)
         return _sign_in_page(request, SignInForm(next=wanted))
 
-    @post("/sign-in", opt=public("to sign in", identify=True), status_code=200)
+    @post(
+        "/sign-in",
+        opt=public("to sign in", identify=True) | limited(Action.SIGN_IN),
+        status_code=200,
+    )
     async def sign_in(
         self,
         request: Asked,
@@ -61,7 +67,12 @@ class SessionPages(Controller):
     async def proof_page(self, request: Asked) -> Answer:
         return _proof_page(request, ProofForm(next=request.query_params.get("next", "")))
 
-    @post(PROVE_PATH, opt=requires("account:secure"), guards=[person], status_code=200)
+    @post(
+        PROVE_PATH,
+        opt=requires("account:secure") | limited(Action.SIGN_IN),
+        guards=[person],
+        status_code=200,
+    )
     async def prove(
         self,
         request: Asked,

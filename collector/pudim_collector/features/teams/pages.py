@@ -33,6 +33,8 @@ from pudim_collector.features.teams.service import NewInvitation, Teams, own_nam
 from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.pages import render
 from pudim_collector.infra.permissions import BUILT_IN
+from pudim_collector.infra.rate_limits.metering import limited
+from pudim_collector.infra.rate_limits.rules import Action
 
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]
@@ -220,7 +222,11 @@ class InvitationPages(Controller):
     ) -> Answer:
         return await _invited(request, principal, teams, secret)
 
-    @post("/join", opt=public("the one-time link is the permission"), status_code=_SEE_OTHER)
+    @post(
+        "/join",
+        opt=public("the one-time link is the permission") | limited(Action.SIGN_IN),
+        status_code=_SEE_OTHER,
+    )
     async def join(
         self, request: Asked, teams: All, secret: FromPath[str], data: URLEncodedBody[JoinForm]
     ) -> Answer:

@@ -25,8 +25,6 @@ from pudim_collector.kernel.clock import Clock
 
 _OPT = "limited"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_ENTRANCES = ("/sign-in", "/setup")
-"""Below these, whatever is sent is an attempt to get in."""
 _WHO = {"team": "this team", "address": "this address"}
 refused = counter("pudim_rate_limited_total", "Requests that were refused by a rate limit.", ["limit"])
 
@@ -61,8 +59,6 @@ def metered(handler: BaseRouteHandler, method: str) -> Metered:
     declared = handler.opt.get(_OPT)
     if isinstance(declared, Metered):
         return declared
-    if method == "POST" and any(path.startswith(_ENTRANCES) for path in handler.paths):
-        return Metered(Action.SIGN_IN)
     return Metered(Action.READ if method in _SAFE_METHODS else Action.WRITE)
 
 

@@ -47,7 +47,7 @@ async def export() -> str:
     return "all"
 
 
-@post("/sign-in", opt=public("to sign in"))
+@post("/sign-in", opt=public("to sign in") | limited(Action.SIGN_IN))
 async def sign_in() -> str:
     return "no"
 
