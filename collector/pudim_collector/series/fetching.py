@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from datetime import datetime
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pudim_collector.infra.database import Connection
-from pudim_collector.infra.database.prepared import Parameter, Prepared
+from pudim_collector.infra.database.prepared import Parameter
 from pudim_collector.series.binary import array_of, moment, times_of
 from pudim_collector.series.blocks import Floats, Times, unpack_times, unpack_values
 from pudim_collector.series.catalogue import Place
 from pudim_collector.series.rollups import ABSURD, HOUR, HOUR_SPAN
-from pudim_collector.series.statements import statement, timed
+from pudim_collector.series.statements import prepared, timed
 from pudim_collector.series.tiers import Stretch, Tier
 
 _SPANS = {Tier.MINUTE: HOUR, Tier.HOUR: HOUR_SPAN}
@@ -122,6 +122,23 @@ async def fetched(connection: Connection, stretch: Stretch, runs: Sequence[Run])
     return await _rows(connection, f"read_{stretch.tier}", [*columns, *map(moment, times)])
 
 
+async def newest_of(
+    connection: Connection, places: Sequence[Place], since: datetime, until: datetime
+) -> Fetched:
+    """The newest value of each place that has one between: number of the place from 1, time, value, nothing."""
+    with timed("newest") as one:
+        rows = await prepared("newest").rows(
+            connection,
+            _numbers(place.source_id for place in places),
+            _numbers(place.position for place in places),
+            since.isoformat(),
+            until.isoformat(),
+        )
+        one.rows = len(rows)
+    (told,) = (row[-1] for row in rows if row[0] is None)
+    return Fetched([row for row in rows if row[0] is not None], told)
+
+
 def unpacked(stretch: Stretch, runs: Sequence[Run], rows: Rows) -> Flat:
     """The rows of `runs`' series within `stretch`, in any order; those of one frame are one row."""
     start, end = _bounds(stretch)
@@ -133,25 +150,20 @@ def _bounds(stretch: Stretch) -> tuple[int, int]:
     return min(max(stretch.start, 0), _LATEST_MS), min(max(stretch.end, 0), _LATEST_MS)
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def _numbers(wanted: Iterable[int]) -> str:
     """As PostgreSQL reads an array: one text, whatever the numbers' size, so that the statement stays the same."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    return f"{{{','.join(map(str, wanted))}}}"
 
 
 async def _rows(connection: Connection, name: str, parameters: Sequence[Parameter]) -> Fetched:
     """Fields as PostgreSQL sends them: numpy reads them without a Python number for each."""
     with timed(name) as one:
-        result = await _prepared(name).result(connection, *parameters)
+        result = await prepared(name).result(connection, *parameters)
         one.rows = result.ntuples
     fields = range(result.nfields)
     found = [tuple(result.get_value(row, field) for field in fields) for row in range(result.ntuples)]
     told = b"".join(row[1] or b"" for row in found if row[0] == _OF_THE_STATE)
     return Fetched([row for row in found if row[0] != _OF_THE_STATE], told)
-
-
-@cache
-def _prepared(name: str) -> Prepared:
-    return Prepared(name, statement(name))
 
 
 class _Block(NamedTuple):

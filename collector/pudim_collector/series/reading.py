@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from psycopg.rows import TupleRow
@@ -17,8 +18,8 @@ from pudim_collector.infra.database import Connection, PsycopgEngine, ReadPool
 from pudim_collector.kernel.clock import Clock, SystemClock
 from pudim_collector.series.answering import Question, Reading, answered, chosen_step
 from pudim_collector.series.catalogue import Catalogue, Key, Named, Place, State
-from pudim_collector.series.fetching import Rows, Run, fetched, runs_of, unpacked
-from pudim_collector.series.limits import check_ranked, check_touched, estimated_rows
+from pudim_collector.series.fetching import Rows, Run, fetched, newest_of, runs_of, unpacked
+from pudim_collector.series.limits import TooManySeries, check_ranked, check_touched, estimated_rows
 from pudim_collector.series.rollups import HOUR
 from pudim_collector.series.selecting import Selector
 from pudim_collector.series.shelves import SENDER, is_from_outside
@@ -30,6 +31,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 _FOREVER = 3_650_000
 _MANY_ROWS = 50_000
 """From so many on, numpy works in a thread, so that others are served meanwhile."""
+
+
+_Places: TypeAlias = list[tuple[Key, Place]]
 
 
 class Latest(NamedTuple):
@@ -129,22 +133,32 @@ class Reader:
         """The `most` series with the highest latest value, or the lowest; those without one since `since` are left out."""
         until = self._clock.now() + (self._clock.now() - since)
 
-        async def asked(connection: Connection) -> tuple[list[tuple[Key, Place]], list[TupleRow]]:
+        async def asked(connection: Connection) -> tuple[_Places, list[TupleRow]]:
+            expected = self._catalogue.expected
+            if expected is not None:
+                with suppress(TooManySeries):  # perhaps it is not so any more
+                    places = self._places(selector)
+                    found = await newest_of(connection, [at for _, at in places], since, until)
+                    if self._catalogue.has_all(expected, found.told) is not None:
+                        return places, found.rows
             await self._catalogue.refresh(connection)
-            found = self._catalogue.places(selector)
-            places = [(key, place) for key, at in found.items() for place in at]
-            check_ranked(len(places))
-            sources = f"{{{','.join(str(place.source_id) for _, place in places)}}}"
-            positions = f"{{{','.join(str(place.position) for _, place in places)}}}"
-            return places, await run(connection, "newest", sources, positions, since, until) if places else []
+            places = self._places(selector)
+            return places, (await newest_of(connection, [at for _, at in places], since, until)).rows
 
         places, rows = await self._pool.run(asked)
-        newest: dict[Key, Latest] = {}
-        for (key, _), (time, value) in ((places[row[0] - 1], row[1:]) for row in rows):
-            if key not in newest or newest[key].time < time:
-                newest[key] = Latest(key.server_id, key.series, time, value)
-        known = [one for one in newest.values() if math.isfinite(one.value)]
+        latest: dict[Key, Latest] = {}
+        for number, time, value, _ in rows:
+            key, _ = places[number - 1]
+            if key not in latest or latest[key].time < time:
+                latest[key] = Latest(key.server_id, key.series, time, value)
+        known = [one for one in latest.values() if math.isfinite(one.value)]
         return sorted(known, key=lambda one: one.value, reverse=not lowest)[:most]
+
+    def _places(self, selector: Selector) -> _Places:
+        """Raises TooManySeries."""
+        places = [(key, place) for key, at in self._catalogue.places(selector).items() for place in at]
+        check_ranked(len(places))
+        return places
 
     async def metrics(self, servers: frozenset[UUID] | None = None) -> list[Named]:
         """All metrics by name, with their units and how many series some servers have of each; None means all servers."""

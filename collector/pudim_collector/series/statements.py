@@ -15,6 +15,7 @@ from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.pq import ExecStatus
 from psycopg.rows import TupleRow, tuple_row
 
+from pudim_collector.infra.database.prepared import Prepared
 from pudim_collector.infra.telemetry import histogram
 
 SQL = Path(__file__).parent / "sql"
@@ -56,6 +57,12 @@ async def run(connection: AsyncConnection[Any], name: str, *parameters: object) 
 def _durations_of(name: str) -> Histogram:
     """Looking a label up takes as long as counting."""
     return durations.labels(name)
+
+
+@cache
+def prepared(name: str) -> Prepared:
+    """`sql/<name>.sql` for what is asked with each request."""
+    return Prepared(name, statement(name))
 
 
 @contextmanager

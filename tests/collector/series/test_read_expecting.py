@@ -13,6 +13,7 @@ from pudim_collector.kernel.clock import ManualClock
 from pudim_collector.series import limits
 from pudim_collector.series.limits import TooManySeries
 from pudim_collector.series.reading import Reader
+from pudim_collector.series.selecting import Selector
 from pudim_collector.series.statements import fetch
 from pudim_collector.series.store import Store
 from pudim_collector.series.tiers import Tier
@@ -143,3 +144,40 @@ async def test_raw_frames_that_are_kept_shorter_since(
     await shorten()
     after = await reader.read(question)
     assert (after.tier, after.step) == (Tier.MINUTE, 60)
+
+
+async def highest(reader: Reader) -> list[float]:
+    return [one.value for one in await reader.top(Selector(("cpu",)), 10, NOW - DAY)]
+
+
+async def test_what_is_known_is_ranked_without_another_look(server: UUID, reader: Reader) -> None:
+    before = looks()
+    assert await highest(reader) == [1.0]
+    assert looks() == before
+
+
+async def test_a_new_source_is_ranked_at_once(server: UUID, store: Store, reader: Reader) -> None:
+    other = uuid4()
+    (one,) = await store.declare(other, [source("load", "cpu")])
+    await commit(store, other, [frames(one, [END - 100], [[7.0, 5.0]])])
+    assert await highest(reader) == [5.0, 1.0]
+    await settle()
+    assert await highest(reader) == [5.0, 1.0]
+    before = looks()
+    assert await highest(reader) == [5.0, 1.0]
+    assert looks() == before
+
+
+async def test_what_is_gone_is_ranked_no_more_and_counts_no_more(
+    server: UUID, store: Store, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_RANKED", 2)
+    other = uuid4()
+    (one, *_) = await store.declare(other, [source("cpu", group=str(n)) for n in range(2)])
+    await commit(store, other, [frames(one, [END - 100], [[5.0]])])
+    await settle()
+    for _ in range(2):
+        with pytest.raises(TooManySeries):
+            await highest(reader)
+    await change("DELETE FROM sources WHERE source_id = 1")
+    assert await highest(reader) == [5.0]

@@ -1,7 +1,7 @@
 -- The newest value of each place, with the place's number. The upper bound keeps empty partitions of the future out.
 -- What an agent could not measure is unknown; a frame from outside is put together of parts, and one without the value
--- says nothing of it. $1 sources, $2 positions, $3 not older than, $4 older than
-SELECT place.number::integer, newest.time, newest.value
+-- says nothing of it. One more row tells the state that they were read in. $1 sources, $2 positions, $3 not older than, $4 older than
+SELECT place.number::integer, newest.time, newest.value, NULL AS told
 FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS place (source_id, position, number)
 CROSS JOIN LATERAL (
     SELECT frames.time, frames.values[place.position] AS value FROM frames
@@ -12,3 +12,5 @@ CROSS JOIN LATERAL (
         )
     ORDER BY frames.source_id DESC, frames.time DESC LIMIT 1
 ) AS newest
+UNION ALL
+SELECT NULL, NULL, NULL, convert_to(told, 'UTF8') FROM store_state
