@@ -9,6 +9,7 @@ from litestar import Litestar
 from pudim_collector.app.features import FEATURES
 from pudim_collector.app.health import healthz, healthz_head, metrics, readyz
 from pudim_collector.app.runtime import Runtime
+from pudim_collector.app.security_txt import WhomToTell, security_txt
 from pudim_collector.app.settings import Role
 from pudim_collector.features.servers.service import Changes, Invitations
 from pudim_collector.infra.api.conventions import Conventions, cursor_key
@@ -35,7 +36,7 @@ def web_application(runtime: Runtime) -> Litestar:
         conventions=Conventions(cursor_key(runtime.key), runtime.answers, runtime.clock),
         directory=runtime.directory,
         addresses=runtime.address_lists,
-        route_handlers=[healthz, healthz_head, readyz, metrics, *pushed],
+        route_handlers=[healthz, healthz_head, readyz, metrics, security_txt, *pushed],
         dependencies={
             "accounts": runtime.accounts,
             "address_lists": runtime.address_lists,
@@ -62,6 +63,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "database": runtime.database,
             "supervisor": runtime.supervisor,
             "checks": runtime.checks,
+            "whom_to_tell": WhomToTell(settings.security_contacts, settings.url, runtime.clock),
         },
     )
     app.asgi_handler = RequestIds(runtime.trail.around(app.asgi_handler), came_from_proxy)

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.app.security_contacts import contacts
 from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.proxies import BadProxies, ProxyHeaders, TrustedProxies
 from pudim_collector.infra.safe_http.allowing import Allowed
@@ -63,6 +64,7 @@ class Settings:
     outbound_proxy: Proxy | None = None
     ca_file: Path | None = None
     mail: SmtpServer | None = None
+    security_contacts: tuple[str, ...] = ()
 
     language: str = "en"
 
@@ -107,6 +109,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             found.get("PUDIM_SMTP_PASSWORD_FILE") or "",
             ca_file,
         ),
+        security_contacts=_security_contacts(found.get("PUDIM_SECURITY_CONTACT") or ""),
         hsts_subdomains=_switch("PUDIM_HSTS_SUBDOMAINS", found.get("PUDIM_HSTS_SUBDOMAINS") or "no"),
         rate_limit_scale=_scale(found.get("PUDIM_RATE_LIMIT_SCALE") or "1"),
         proxies=_proxies(
@@ -166,6 +169,13 @@ def _mail(url: str, sender: str, password_file: str, ca_file: Path | None) -> Sm
     except ValueError as error:
         variable = "PUDIM_MAIL_FROM" if "sender" in str(error) else "PUDIM_SMTP_URL"
         raise BadSetting(f"{variable} {error}") from None
+
+
+def _security_contacts(text: str) -> tuple[str, ...]:
+    try:
+        return contacts(text)
+    except ValueError as error:
+        raise BadSetting(f"PUDIM_SECURITY_CONTACT {error}") from None
 
 
 def _switch(name: str, text: str) -> bool:

@@ -32,6 +32,7 @@ PUBLIC = {
     "HEAD /healthz": "for operators' tools",
     "GET /readyz": "for operators' tools",
     "GET /metrics": "for operators' tools",
+    "GET /.well-known/security.txt": "who found a weakness has no account",
     "GET /setup/{link}": "the link is the secret",
     "POST /setup/{link}": "the link is the secret",
     "GET /invitations/{secret}": "the link is the secret",
