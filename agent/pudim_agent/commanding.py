@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from pudim.deadlines import happens_within, within
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.commands import (
@@ -28,7 +26,7 @@ from pudim.wire.commands import (
     epoch_of,
     verify_mandate,
 )
-from pudim.wire.keys import BadKey, public_bytes
+from pudim.wire.keys import BadKey, public_bytes, public_from_bytes
 from pudim.wire.messages import Command, Taken
 from pudim.wire.messages import Mandate as MandateSaid
 from pudim.wire.refusals import Refusal
@@ -48,6 +46,7 @@ from pudim_agent.command_checks import (
 from pudim_agent.command_record import CommandRecord, DamagedRecord
 from pudim_agent.identity import Identity
 from pudim_agent.notices import Notices
+from pudim_agent.pinned import Pinned
 from pudim_agent.policy import Policy, Trust
 
 _log = logging.getLogger(__name__)
@@ -118,7 +117,7 @@ class Commands:
         self,
         state_dir: Path,
         identity: Identity,
-        collector: Ed25519PublicKey,
+        collector: Pinned,
         *,
         notices: Notices,
         clock: Clock,
@@ -152,7 +151,8 @@ class Commands:
         if self._record is None:
             return
         try:
-            verify_mandate(said.statement, said.signature, self._collector)
+            believed = map(public_from_bytes, self._collector.pin.believed)
+            verify_mandate(said.statement, said.signature, *believed)
             keys = self._record.state.keys
             following = succeeded(keys, Mandate.decode(said.statement), said.statement, said.succession)
             if following is not keys:

@@ -23,11 +23,10 @@ from pudim.checks.icmp import open_socket
 from pudim.deadlines import within
 from pudim.vocabulary.errors import PudimError
 from pudim.wire.handshake import AgentHandshake
-from pudim.wire.keys import from_text, public_from_bytes
 from pudim.wire.refusals import ClockSkew
 from pudim_agent import identity as identities
+from pudim_agent import pinned, status
 from pudim_agent import policy as policies
-from pudim_agent import status
 from pudim_agent.clock import SystemClock
 from pudim_agent.config import AgentConfig
 from pudim_agent.session import shake_hands
@@ -120,6 +119,10 @@ async def _look(subject: str, check: Awaitable[str]) -> Finding:
 
 async def _identity(patient: Patient) -> str:
     return f"enrolled as {identities.load(patient.config.state_dir).agent_id}"
+
+
+async def _collector_key(patient: Patient) -> str:
+    return pinned.said(pinned.load(patient.config.state_dir, patient.config.collector_key))
 
 
 async def _state_dir(patient: Patient) -> str:
@@ -290,11 +293,12 @@ async def _websocket(patient: Patient) -> str:
 async def _handshake(patient: Patient) -> str:
     config = patient.config
     identity = identities.load(config.state_dir)
-    key = public_from_bytes(from_text(config.collector_key))
+    pin = pinned.load(config.state_dir, config.collector_key)
     async with aiohttp.ClientSession() as http:
         socket_ = await _dial(http, config)
         try:
-            handshake = AgentHandshake(identity.agent_id, identity.key, key)
+            now = SystemClock().now().wall_ms
+            handshake = AgentHandshake(identity.agent_id, identity.key, pin, now=now)
             await shake_hands(AiohttpSocket(socket_), handshake, _SECONDS)
         finally:
             await socket_.close()
@@ -312,6 +316,7 @@ async def _dial(http: aiohttp.ClientSession, config: AgentConfig) -> aiohttp.Cli
 
 _HERE: Mapping[str, Check] = {
     "identity": _identity,
+    "collector's key": _collector_key,
     "state directory": _state_dir,
     "disk space": _space,
     "policy": _policy,

@@ -17,6 +17,7 @@ from pudim.wire.refusals import BY_CODE, Malformed, Refusal
 from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.identity import Identity, fresh_key, save, write_private
+from pudim_agent.pinned import forget
 from pudim_agent.stream import tls
 
 CONFIG_FILE = "agent.toml"
@@ -59,6 +60,7 @@ async def enrol(
 
 def keep(config: AgentConfig, identity: Identity, config_file: Path | None = None) -> None:
     """Write identity and configuration; the identity last, for with it the host counts as enrolled."""
+    forget(config.state_dir)
     write_private(config_file or config.state_dir / CONFIG_FILE, config_text(config).encode())
     save(config.state_dir, identity)
 

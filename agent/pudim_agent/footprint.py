@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from pudim_agent import status
+from pudim.vocabulary.errors import PudimError
+from pudim.wire.keys import to_text
+from pudim_agent import pinned, status
 from pudim_agent.clock import SystemClock
 from pudim_agent.config import AgentConfig
 from pudim_agent.loop import PID_FILE
@@ -50,6 +52,7 @@ def report(config: AgentConfig) -> dict[str, Any]:
     waiting = sum(one.stat().st_size for one in (config.state_dir / "spool").glob("*.spool"))
     return {
         "collector": config.url,
+        **_keys(config),
         "running": found is not None,
         "process": found.pid if found else None,
         "resident_mebibytes": round(found.resident_mebibytes, 1) if found else None,
@@ -66,6 +69,19 @@ def report(config: AgentConfig) -> dict[str, Any]:
     }
 
 
+def _keys(config: AgentConfig) -> dict[str, str | int | None]:
+    try:
+        pin = pinned.load(config.state_dir, config.collector_key)
+    except PudimError:  # it is the agent's own, and `doctor` says what is wrong with it
+        return {"collector_key": None, "collector_key_changes": None, "collector_key_successor": None}
+    waiting = to_text(pin.successor.key) if pin.successor else None
+    return {
+        "collector_key": to_text(pin.key),
+        "collector_key_changes": pin.epoch,
+        "collector_key_successor": waiting,
+    }
+
+
 def _iso(wall_ms: int | None) -> str | None:
     if wall_ms is None:
         return None
@@ -73,7 +89,9 @@ def _iso(wall_ms: int | None) -> str | None:
 
 
 def table(found: Mapping[str, Any]) -> str:
-    lines = [f"collector  {found['collector']}"]
+    lines = [f"collector  {found['collector']}", f"its key    {found['collector_key'] or 'not known'}"]
+    if found["collector_key_successor"]:
+        lines.append(f"next key   {found['collector_key_successor']} waits")
     if found["running"]:
         lines.append(
             f"agent      process {found['process']}, {found['resident_mebibytes']} MiB, "

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pudim.wire.keys import from_text, public_from_bytes
 from pudim_agent import identity as identities
 from pudim_agent.actions import Surroundings, Update
 from pudim_agent.assembly import Assembly
@@ -24,6 +23,7 @@ from pudim_agent.facts import host_facts
 from pudim_agent.frugality import give_back_memory
 from pudim_agent.identity import Identity
 from pudim_agent.orders import AgentOrders
+from pudim_agent.pinned import Pinned
 from pudim_agent.policy import DEFAULT_POLICY, check_networks
 from pudim_agent.samplers import Host, Running, Sampling, samplers
 from pudim_agent.schedule import Schedule, Tick
@@ -41,7 +41,7 @@ class Agent:
     def __init__(
         self, config: AgentConfig, identity: Identity, clock: Clock, policy: Path = DEFAULT_POLICY
     ) -> None:
-        """Raises SpoolInUse."""
+        """Raises SpoolInUse or DamagedPin."""
         self._clock = clock
         self._host = Host()
         self._checks = CheckRunner(
@@ -64,11 +64,12 @@ class Agent:
             clock=clock,
         )
         self._schedule = Schedule(config.interval_ms, clock)
-        orders = AgentOrders(self._schedule, checks=self._checks)
+        pinned = Pinned(config.state_dir, config.collector_key, notices=self._host.notices, clock=clock)
+        orders = AgentOrders(self._schedule, checks=self._checks, pinned=pinned)
         self._commands = Commands(
             config.state_dir,
             identity,
-            public_from_bytes(from_text(config.collector_key)),
+            pinned,
             notices=self._host.notices,
             clock=clock,
             around=Surroundings(self._host.notices, orders.hurry, update=_updating(config)),
@@ -84,6 +85,7 @@ class Agent:
             notices=self._host.notices,
             facts=host_facts(),
             results=self._commands,
+            pinned=pinned,
         )
 
         self._status = Status(

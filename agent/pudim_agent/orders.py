@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from pudim.wire.messages import Checks, Command, Mandate, Taken
+from pudim.wire.messages import Checks, Command, Mandate, Successor, Taken
 from pudim_agent.checks import CheckRunner
 from pudim_agent.commanding import Commands
+from pudim_agent.pinned import Pinned
 from pudim_agent.schedule import Schedule
 
 _HURRIED_MS = 1_000
@@ -17,9 +18,13 @@ class AgentOrders:
     """Implements pudim_agent.session.Orders."""
 
     def __init__(
-        self, schedule: Schedule, commands: Commands | None = None, checks: CheckRunner | None = None
+        self,
+        schedule: Schedule,
+        commands: Commands | None = None,
+        checks: CheckRunner | None = None,
+        pinned: Pinned | None = None,
     ) -> None:
-        self._schedule, self._checks = schedule, checks
+        self._schedule, self._checks, self._pinned = schedule, checks, pinned
         self.commands = commands
         self._wished: int | None = None
 
@@ -51,3 +56,7 @@ class AgentOrders:
     def mandate(self, mandate: Mandate) -> None:
         if self.commands is not None:
             self.commands.mandate(mandate)
+
+    def successor(self, successor: Successor) -> None:
+        if self._pinned is not None:
+            self._pinned.announced(successor.link)

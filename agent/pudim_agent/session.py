@@ -24,6 +24,7 @@ from pudim.wire.messages import (
     Mandate,
     Refuse,
     SlowDown,
+    Successor,
     Taken,
     decode_from_collector,
 )
@@ -84,6 +85,8 @@ class Orders(Protocol):
     def taken(self, taken: Taken) -> None: ...
 
     def mandate(self, mandate: Mandate) -> None: ...
+
+    def successor(self, successor: Successor) -> None: ...
 
 
 class Results(Protocol):
@@ -266,14 +269,23 @@ class Session:
                 self._orders.set_interval(min(max(interval, 100), 3_600_000) if interval else None)
             case SlowDown(delay):
                 self._hold(delay / 1000)
+            case None:
+                pass
+            case order:
+                self._obey(order)
+
+    def _obey(self, order: Checks | Command | Taken | Mandate | Successor) -> None:
+        match order:
             case Checks():
-                self._orders.set_checks(answer)
+                self._orders.set_checks(order)
             case Command():
-                self._orders.command(answer)
+                self._orders.command(order)
             case Taken():
-                self._orders.taken(answer)
+                self._orders.taken(order)
             case Mandate():
-                self._orders.mandate(answer)
+                self._orders.mandate(order)
+            case Successor():
+                self._orders.successor(order)
 
     def _acknowledged(self, boot_id: bytes, seq: int) -> None:
         if self._spool.acknowledge(boot_id, seq):

@@ -16,13 +16,13 @@ from pudim.vocabulary.errors import PudimError
 from pudim.wire.codec import MAX_MESSAGE_BYTES
 from pudim.wire.enrolment import STREAM_PATH
 from pudim.wire.handshake import AgentHandshake
-from pudim.wire.keys import from_text, public_from_bytes
 from pudim.wire.refusals import BY_CODE, Malformed, Oversize, Refusal, Superseded, TooDeep
 from pudim_agent.backoff import Backoff
 from pudim_agent.clock import Clock
 from pudim_agent.config import AgentConfig
 from pudim_agent.identity import Identity
 from pudim_agent.notices import Notices
+from pudim_agent.pinned import Pinned
 from pudim_agent.session import Orders, Results, Session, shake_hands
 from pudim_agent.spool import Spool
 
@@ -77,15 +77,16 @@ class Stream:
         orders: Orders,
         notices: Notices,
         facts: Mapping[str, str],
+        pinned: Pinned,
         pace: Pace | None = None,
         results: Results | None = None,
     ) -> None:
         self._results = results
+        self._pinned = pinned
         self._config, self._identity, self._spool = config, identity, spool
         self._clock, self._orders, self._notices, self._facts = clock, orders, notices, facts
         self._pace = pace or Pace()
         self._backoff = Backoff(self._pace.low, self._pace.high)
-        self._collector = public_from_bytes(from_text(config.collector_key))
         self._tls = tls(config)
         self._session: Session | None = None
         self._said = ""
@@ -137,8 +138,10 @@ class Stream:
             await socket.close()
 
     async def _talk(self, socket: AiohttpSocket) -> None:
-        handshake = AgentHandshake(self._identity.agent_id, self._identity.key, self._collector)
+        pinned = self._pinned
+        handshake = AgentHandshake(self._identity.agent_id, self._identity.key, pinned.pin, now=pinned.now_ms)
         channel = await shake_hands(socket, handshake, self._pace.dial)
+        pinned.follow(handshake.pin)
         session = Session(
             socket,
             channel,

@@ -30,6 +30,7 @@ class FakeCollector:
 
     key: Any = field(default_factory=generate)
     signing: Any = None
+    links: list[bytes] = field(default_factory=list)
     agents: dict[UUID, Any] = field(default_factory=dict)
     judge: Callable[[Batch], Verdict] = lambda _batch: None
     acknowledging: bool = True
@@ -110,7 +111,7 @@ class FakeCollector:
         return socket
 
     async def _greet(self, socket: web.WebSocketResponse) -> Channel:
-        handshake = CollectorHandshake(await socket.receive_bytes(), self.key)
+        handshake = CollectorHandshake(await socket.receive_bytes(), self.key, links=self.links)
         if handshake.agent_id not in self.agents:
             raise UnknownAgent
         await socket.send_bytes(handshake.welcome)

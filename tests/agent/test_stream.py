@@ -16,7 +16,7 @@ from pudim import __version__
 from pudim.wire.batches import Batch
 from pudim.wire.keys import generate, public_bytes, to_text
 from pudim.wire.layouts import Layout, Series, Source
-from pudim.wire.messages import Checks, Command, Mandate, Taken
+from pudim.wire.messages import Checks, Command, Mandate, Successor, Taken
 from pudim.wire.refusals import (
     BadFrame,
     BadSignature,
@@ -34,6 +34,7 @@ from pudim_agent.config import AgentConfig
 from pudim_agent.facts import host_facts
 from pudim_agent.identity import Identity
 from pudim_agent.notices import Notices
+from pudim_agent.pinned import Pinned
 from pudim_agent.spool import Limits, Spool
 from pudim_agent.stream import Pace, Stream, tls, websocket_url
 from tests.agent.fake_collector import FakeCollector
@@ -51,6 +52,7 @@ class NotedOrders:
     commands: list[Command] = field(default_factory=list)
     stored: list[Taken] = field(default_factory=list)
     mandates: list[Mandate] = field(default_factory=list)
+    successors: list[Successor] = field(default_factory=list)
 
     def set_interval(self, interval_ms: int | None) -> None:
         self.intervals.append(interval_ms)
@@ -67,6 +69,9 @@ class NotedOrders:
     def mandate(self, mandate: Mandate) -> None:
         self.mandates.append(mandate)
 
+    def successor(self, successor: Successor) -> None:
+        self.successors.append(successor)
+
 
 class Link:
     """A stream with its spool, running."""
@@ -74,6 +79,7 @@ class Link:
     def __init__(self, config: AgentConfig, identity: Identity, limits: Limits | None = None) -> None:
         self.orders, self.notices = NotedOrders(), Notices()
         self.spool = Spool(config.state_dir / "spool", limits)
+        self.pinned = Pinned(config.state_dir, config.collector_key, notices=Notices(), clock=SystemClock())
         self.stream = Stream(
             config,
             identity,
@@ -83,6 +89,7 @@ class Link:
             notices=self.notices,
             facts=host_facts(),
             pace=QUICK,
+            pinned=self.pinned,
         )
 
     def sample(self, count: int = 1, source: Source = HOST) -> None:

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from pudim.wire.batches import MAX_SEQ, MAX_TIME
 from pudim.wire.codec import bounded, is_text, is_whole, misshapen, pack, unpack
-from pudim.wire.keys import KEY_BYTES, public_bytes, public_from_bytes, verify
-from pudim.wire.refusals import Malformed, Oversize
+from pudim.wire.keys import KEY_BYTES, public_bytes, public_from_bytes, signed_by, verify
+from pudim.wire.refusals import BadSignature, Malformed, Oversize
 
 VERSION = 1
 COMMAND_DOMAIN = b"pudim-cmd-v1\0"
@@ -86,9 +86,11 @@ def sign_mandate(statement: bytes, collector: Ed25519PrivateKey) -> bytes:
     return collector.sign(MANDATE_DOMAIN + statement)
 
 
-def verify_mandate(statement: bytes, signature: bytes, collector: Ed25519PublicKey) -> None:
-    """Raises BadSignature: it is not from the pinned collector."""
-    verify(collector, signature, MANDATE_DOMAIN + statement)
+def verify_mandate(statement: bytes, signature: bytes, *collector: Ed25519PublicKey) -> None:
+    """Of one of the keys that are believed. Raises BadSignature: it is not from the pinned collector."""
+    signed = MANDATE_DOMAIN + statement
+    if not any(signed_by(public_bytes(one), signature, signed) for one in collector):
+        raise BadSignature
 
 
 def sign_succession(statement: bytes, previous: Ed25519PrivateKey) -> bytes:

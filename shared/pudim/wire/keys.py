@@ -83,3 +83,12 @@ def verify(public: Ed25519PublicKey, signature: bytes, signed: bytes) -> None:
         public.verify(signature, signed)
     except InvalidSignature as error:
         raise BadSignature from error
+
+
+def signed_by(public: bytes, signature: bytes, signed: bytes) -> bool:
+    """As `verify`, of a key in its 32 bytes; False also for one under which a signature would prove nothing."""
+    try:
+        verify(public_from_bytes(public), signature, signed)
+    except (BadKey, BadSignature):
+        return False
+    return True

@@ -1,7 +1,7 @@
 """Everything said inside a session: msgpack arrays `[kind, ...]`, whose fields are only ever appended.
 
 Agent to collector: OPENING, BATCH, DECLARE, NOTICE, RESULT. Collector to agent: ACK, CONFIGURE, SLOW_DOWN, REFUSE,
-CHECKS, COMMAND, TAKEN, MANDATE. What an agent does not know it ignores; so collectors are upgraded before agents.
+CHECKS, COMMAND, TAKEN, MANDATE, SUCCESSOR. What an agent does not know it ignores; so collectors are upgraded before agents.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pudim.wire.keys import SIGNATURE_BYTES
 from pudim.wire.layouts import MAX_LABELS, MAX_TEXT
 
 OPENING, BATCH, DECLARE, NOTICE, RESULT = 1, 2, 3, 4, 5
-ACK, CONFIGURE, SLOW_DOWN, REFUSE, CHECKS, COMMAND, TAKEN, MANDATE = 1, 2, 3, 4, 5, 6, 7, 8
+ACK, CONFIGURE, SLOW_DOWN, REFUSE, CHECKS, COMMAND, TAKEN, MANDATE, SUCCESSOR = 1, 2, 3, 4, 5, 6, 7, 8, 9
 MAX_PERIOD = 86_400_000
 """The longest interval or delay either end may ask for: a day in milliseconds."""
 MAX_CHECKS = 1_000
@@ -201,7 +201,17 @@ class Mandate:
         return pack([MANDATE, self.statement, self.signature, self.succession, self.at])
 
 
-FromCollector = Ack | Configure | SlowDown | Refuse | Checks | Command | Taken | Mandate
+@dataclass(frozen=True)
+class Successor:
+    """Which key the collector is going to have, as a link of `pudim.succession` that its key signed."""
+
+    link: bytes
+
+    def encode(self) -> bytes:
+        return pack([SUCCESSOR, self.link])
+
+
+FromCollector = Ack | Configure | SlowDown | Refuse | Checks | Command | Taken | Mandate | Successor
 
 
 def decode_from_collector(message: tuple[Any, ...]) -> FromCollector | None:
@@ -242,6 +252,8 @@ def _decode_order(message: tuple[Any, ...]) -> FromCollector | None:
             and is_whole(at, 0, MAX_TIME)
         ):
             return Mandate(statement, signature, succession, at)
-        case (int(kind), *_) if kind > MANDATE:
+        case (9, bytes(link), *_):
+            return Successor(link)
+        case (int(kind), *_) if kind > SUCCESSOR:
             return None
     raise misshapen(message, "not an order of a collector")

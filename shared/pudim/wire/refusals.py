@@ -23,6 +23,13 @@ class BadSignature(Refusal):
     status = 401
 
 
+class BadSuccession(Refusal):
+    """What the collector shows as the successor of its key is not to be believed."""
+
+    code = "bad_succession"
+    status = 401
+
+
 class Replayed(Refusal):
     """A message with this counter was already received in this session."""
 

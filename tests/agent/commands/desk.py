@@ -32,6 +32,7 @@ from pudim_agent.clock import Now
 from pudim_agent.commanding import Commands
 from pudim_agent.identity import Identity
 from pudim_agent.notices import Notices
+from pudim_agent.pinned import Pinned
 from pudim_agent.policy import Trust
 
 START_MS = 1_764_000_000_000
@@ -86,7 +87,12 @@ class Desk:
         self.commands = Commands(
             self.folder / "state",
             self.identity,
-            self.collector.public_key(),
+            Pinned(
+                self.folder / "state",
+                keys.to_text(keys.public_bytes(self.collector)),
+                notices=Notices(),
+                clock=self.clock,
+            ),
             notices=self.notices,
             clock=self.clock,
             around=Surroundings(self.notices, self._hurry, str(self.systemctl)),
