@@ -268,6 +268,7 @@ FEATURE_FILES_INSTEAD = (
 
 FEATURE_FILE_EXCEPTIONS = {
     "collector/pudim_collector/features/accounts/common_passwords.txt": "a word list that rules.py reads",
+    "collector/pudim_collector/features/accounts/common_passwords.NOTICE": "where that list is from, and its licence",
 }
 
 

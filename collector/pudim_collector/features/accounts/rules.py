@@ -33,6 +33,14 @@ _TOKEN_CHECK = 6  # base62 characters that hold a CRC-32
 _TOKEN_SHOWN = len(_TOKEN_PREFIX) + 4
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _COMMON = frozenset(Path(__file__).with_name("common_passwords.txt").read_text("utf-8").split())
+CONTEXT_WORDS = frozenset({
+    "pudim", "server", "servers", "monitor", "monitoring", "collector", "agent", "sender", "team", "status", "admin",
+    "administrator", "owner", "operator", "root", "user", "password", "passwort", "senha",
+})  # fmt: skip
+"""What is guessed of a monitoring system: no password is made of these, its owner's name and address, digits and marks alone."""
+SHORTEST_PART = 3
+"""Letters of a part of a name that counts as such a word."""
+_NO_LETTERS = re.compile(r"[\W\d_]+")
 _ROWS = ("1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm")
 _REPETITION = re.compile(r"(.{1,4})\1+")
 _EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
@@ -82,8 +90,21 @@ def check_password(password: str, *, personal: Iterable[str] = ()) -> None:
         raise PasswordRefusedError("This password is among the first that are guessed.")
     if _REPETITION.fullmatch(folded) or any(_runs_along(folded, row) for row in _ROWS):
         raise PasswordRefusedError("This password is a row of keys or a repetition.")
-    if folded in {one.strip().casefold() for one in personal}:
-        raise PasswordRefusedError("The password must differ from the name and the address.")
+    if folded in (known := {one.strip().casefold() for one in personal}) or _is_of_context(folded, known):
+        raise PasswordRefusedError(
+            "The password must differ from the name, the address and words about Pudim."
+        )
+
+
+def _is_of_context(folded: str, known: Iterable[str]) -> bool:
+    """Whether it is nothing but such words, digits and marks; step by step, for a pattern could try for ever."""
+    own = {part for one in known for part in _NO_LETTERS.split(one) if len(part) >= SHORTEST_PART}
+    words, letters = own.union(CONTEXT_WORDS), _NO_LETTERS.sub("", folded)
+    ends = {0}
+    for start in range(len(letters)):
+        if start in ends:
+            ends |= {start + len(word) for word in words if letters.startswith(word, start)}
+    return bool(letters) and len(letters) in ends
 
 
 def _runs_along(text: str, row: str) -> bool:
