@@ -46,18 +46,6 @@ def audit_page(entries: list[dict[str, Any]]) -> dict[str, Any]:
         "href": "/audit?since=2026-11-22T16:00Z",
     }
     names = ("q", "actor", "action", "target", "result", "address", "since", "until", "of")
-    receiver = {
-        "id": "00000000-0000-7000-8000-000000000005",
-        "name": "log host " + HOSTILE,
-        "kind": "syslog_tls",
-        "words": "Syslog over TLS",
-        "address": "logs.example.org:6514",
-        "sequence": 7,
-        "sent_at": _WHEN,
-        "failing_since": None,
-        "last_error": None,
-    }
-    failing = {**receiver, "failing_since": _WHEN, "last_error": HOSTILE}
     return {
         "entries": entries,
         "older": "/audit?before=7" if entries else None,
@@ -72,8 +60,27 @@ def audit_page(entries: list[dict[str, Any]]) -> dict[str, Any]:
         "operates": True,
         "days": 400,
         "size": 12_345_678,
-        "kinds": [("syslog_tls", "Syslog over TLS"), ("webhook", "Webhook")],
-        "receivers": [receiver, failing] if entries else [],
         "errors": {"days": "Too few."} if entries else {},
+        "values": {},
+    }
+
+
+def receivers_page(*, some: bool) -> dict[str, Any]:
+    receiver = {
+        "id": "00000000-0000-7000-8000-000000000005",
+        "name": "log host " + HOSTILE,
+        "kind": "syslog_tls",
+        "words": "Syslog over TLS",
+        "address": "logs.example.org:6514",
+        "sequence": 7,
+        "sent_at": _WHEN,
+        "failing_since": None,
+        "last_error": None,
+    }
+    failing = {**receiver, "failing_since": _WHEN, "last_error": HOSTILE}
+    return {
+        "kinds": [("syslog_tls", "Syslog over TLS"), ("webhook", "Webhook")],
+        "receivers": [receiver, failing] if some else [],
+        "errors": {"where": "A port is a number."} if some else {},
         "values": {},
     }

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pudim_collector.infra.language import SOURCE, load
 from pudim_collector.infra.language_reader import Reader, teach
 from pudim_web import TEMPLATES, assets
-from tests.web.sample_audit import audit_entry, audit_page
+from tests.web.sample_audit import audit_entry, audit_page, receivers_page
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
@@ -571,6 +571,8 @@ SAMPLES = {
         },
     ),
     "audit, new": Sample("audit/list.html", audit_page([])),
+    "receivers, none": Sample("receivers/list.html", receivers_page(some=False)),
+    "receivers": Sample("receivers/list.html", receivers_page(some=True)),
     "audit": Sample("audit/list.html", audit_page([audit_entry(), audit_entry(result="refused")])),
     "error": Sample("error.html", {"error": ERROR}),
     "error, signed out": Sample("error.html", {"error": {**ERROR, "hint": "Sign in."}}, signed_in=False),

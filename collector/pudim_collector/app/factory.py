@@ -55,6 +55,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "invitations": Invitations(runtime.servers, settings.url, runtime.key, runtime.releases),
             "storage": runtime.storage,
             "audit": runtime.audit,
+            "receivers": runtime.receivers,
             "collector_key": runtime.key,
             "releases": runtime.releases,
             "senders": runtime.senders,

@@ -16,6 +16,7 @@ from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.passkeys import FEATURE as PASSKEYS
 from pudim_collector.features.profile import FEATURE as PROFILE
+from pudim_collector.features.receivers import FEATURE as RECEIVERS
 from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
@@ -49,6 +50,7 @@ FEATURES: list[Feature] = [
     UPTIME,
     ADDRESSES,
     AUDIT,
+    RECEIVERS,
     CONVENTIONS,
 ]
 SEALED = [SEALED_MAIL, *(column for feature in FEATURES for column in feature.sealed)]

@@ -29,7 +29,6 @@ from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.addresses.service import ADDRESSES_CHANGED, AddressLists
 from pudim_collector.features.attempts.service import Attempts
-from pudim_collector.features.audit.jobs import Delivery
 from pudim_collector.features.audit.service import AuditLog, Trail
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
@@ -39,6 +38,8 @@ from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.passkeys.service import Passkeys
+from pudim_collector.features.receivers.jobs import Delivery
+from pudim_collector.features.receivers.service import Receivers
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers, TeamsServers
 from pudim_collector.features.sessions.service import Sessions
@@ -120,6 +121,11 @@ class Runtime:
     outbound: Outbound
     mailer: Mailer
     checks: Checks = field(default_factory=Checks)
+
+    @property
+    def receivers(self) -> Receivers:
+        """Where audit entries are sent to."""
+        return Receivers(self.audit, self.clock, self.trail.emit)
 
     @property
     def releases(self) -> Releases:
@@ -268,7 +274,7 @@ class Runtime:
         ]
 
     def _delivery(self) -> Delivery:
-        return Delivery(self.clock, urlsplit(self.settings.url).hostname or "-", self.outbound)
+        return Delivery(self.audit, self.clock, urlsplit(self.settings.url).hostname or "-", self.outbound)
 
     async def _prune_audit(self) -> None:
         await self.audit.prune()

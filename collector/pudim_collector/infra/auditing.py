@@ -50,6 +50,7 @@ class Action:
     actor: Actor | None = None
     result: Result | Callable[[Any], Result] = Result.DONE
     of_installation: bool = False
+    of_person: bool = False
     fields: tuple[str, ...] = ()
 
 
@@ -64,8 +65,13 @@ def audited(
     actor: Actor | None = None,
     result: Result | Callable[[Any], Result] = Result.DONE,
     of_installation: bool = False,
+    of_person: bool = False,
 ) -> Callable[[type[Event]], type[Event]]:
-    """For an event's dataclass. `name` is `noun.verb`; an entry `of_installation` belongs to no team."""
+    """For an event's dataclass. `name` is `noun.verb`.
+
+    An entry `of_installation` is in the installation's log. One `of_person` tells of a person's account, the one of the field
+    `user_id`, else of who asks: it is in the log of each team that he is in, and in the installation's if he is in none.
+    """
 
     def declare(event: type[Event]) -> type[Event]:
         known = tuple(one.name for one in fields(event))  # type: ignore[arg-type] # a dataclass, as its users are
@@ -73,7 +79,7 @@ def audited(
             named = {part.id, part.name} - {None} if part else set()
             if not named <= set(known):
                 raise ValueError(f"{event.__name__} has no field {named - set(known)}")
-        _register(Action(name, words, target, actor, result, of_installation, known))
+        _register(Action(name, words, target, actor, result, of_installation, of_person, known))
         setattr(event, _ATTRIBUTE, name)
         return event
 

@@ -11,7 +11,7 @@ import pytest
 
 from pudim_collector.app.features import MIGRATIONS
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.accounts.events import TokenCreated
+from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.features.audit.service import Verified
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
@@ -40,7 +40,7 @@ async def runtime(fresh_database: str, tmp_path: Path, clock: ManualClock) -> Ru
 async def tell(runtime: Runtime, *names: str) -> None:
     for name in names:
         async with database.transaction():
-            runtime.trail.emit(TokenCreated(new_id(), name))
+            runtime.trail.emit(SenderCreated(new_id(), name))
 
 
 async def verified(runtime: Runtime) -> Verified:
@@ -121,7 +121,7 @@ async def test_retention_removes_what_is_old_and_the_rest_still_holds(
     assert await runtime.audit.prune() == 3
     await runtime.trail.settle()
     kept = await entries()
-    assert [row["action"] for row in kept] == ["token.created", "audit.pruned"]
+    assert [row["action"] for row in kept] == ["sender.created", "audit.pruned"]
     now = await verified(runtime)
     assert (now.anchored, now.entries, now.broken) == (3, 2, None)
     assert await runtime.audit.prune() == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pudim_collector.app.features import MIGRATIONS
-from pudim_collector.features.accounts.events import TokenCreated
+from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.features.audit.rules import INSTALLATION
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
@@ -41,16 +41,16 @@ async def told(fresh_database: str, tmp_path: Path) -> Path:
     await runtime.accounts.ensure_team()
     for name in ("backup", "deploy", "evil\x1b[2J"):
         async with database.transaction():
-            runtime.trail.emit(TokenCreated(new_id(), name))
+            runtime.trail.emit(SenderCreated(new_id(), name))
     return tmp_path
 
 
 async def test_it_prints_finds_and_exports(told: Path) -> None:
     code, out, err = await pudim(told, "tail", "-n", "2")
     assert (code, len(out.splitlines())) == (0, 2), err
-    assert "token.created token deploy" in out
+    assert "sender.created sender deploy" in out
     assert "\x1b" not in out
-    _, out, _ = await pudim(told, "search", "back", "--action", "token.created")
+    _, out, _ = await pudim(told, "search", "back", "--action", "sender.created")
     assert len(out.splitlines()) == 1
     code, out, _ = await pudim(told, "export")
     assert [json.loads(line)["sequence"] for line in out.splitlines()] == [1, 2, 3]

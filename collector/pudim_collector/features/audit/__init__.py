@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.audit.pages import AuditPages
-from pudim_collector.features.audit.routes import AuditApi, AuditReceiversApi
+from pudim_collector.features.audit.routes import AuditApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
 
 FEATURE = Feature(
     name="audit",
-    controllers=[AuditApi, AuditReceiversApi, AuditPages],
+    controllers=[AuditApi, AuditPages],
     permissions={
         "audit:read": "See the audit log of the team",
         "audit:export": "Export the audit log",

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pudim_collector.infra.auditing import Actor, Result, Target, audited
 
-_RECEIVER = Target("receiver", "receiver_id", "name")
 _SYSTEM = Actor("system")
 
 
@@ -80,19 +79,3 @@ class EntriesPruned:
     up_to: int
     hash: str
     days: int
-
-
-@audited("receiver.added", "let entries be sent to a receiver", target=_RECEIVER)
-@dataclass(frozen=True)
-class ReceiverAdded:
-    receiver_id: UUID
-    name: str
-    kind: str
-    address: str
-
-
-@audited("receiver.removed", "stopped sending entries to a receiver", target=_RECEIVER)
-@dataclass(frozen=True)
-class ReceiverRemoved:
-    receiver_id: UUID
-    name: str

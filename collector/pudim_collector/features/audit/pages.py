@@ -5,28 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
-from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, URLEncodedBody
+from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 from msgspec import to_builtins
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.audit import rules
-from pudim_collector.features.audit.queries import Receiver
-from pudim_collector.features.audit.routes import words_of
-from pudim_collector.features.audit.rules import BadDays, BadReceiver, BadSearch, Bar, Linked, Search
-from pudim_collector.features.audit.schemas import (
-    AuditEntry,
-    AuditReceiver,
-    DaysForm,
-    ReceiverForm,
-    chain_of,
-    search_of,
-)
-from pudim_collector.features.audit.service import AuditLog, TooManyReceivers
+from pudim_collector.features.audit.rules import BadDays, BadSearch, Bar, Linked, Search
+from pudim_collector.features.audit.schemas import AuditEntry, DaysForm, chain_of, search_of
+from pudim_collector.features.audit.service import AuditLog, words_of
 from pudim_collector.infra.auditing import actions
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
@@ -61,30 +51,6 @@ class AuditPages(Controller):
             await audit.keep_for(principal.team_id, int(typed) if typed.isascii() and typed.isdigit() else 0)
         except BadDays as refusal:
             return await _page(request, audit, principal, refusal=refusal, typed={"days": data.days})
-        return Redirect("/audit", status_code=_SEE_OTHER)
-
-    @post("/receivers", opt=requires("installation:audit"), status_code=200)
-    async def add_receiver(
-        self,
-        request: Page,
-        audit: NamedDependency[AuditLog],
-        principal: NamedDependency[Principal],
-        data: URLEncodedBody[ReceiverForm],
-    ) -> Response[Any]:
-        try:
-            await audit.add_receiver(principal.team_id, data.name, data.kind, data.settings())
-        except (BadReceiver, TooManyReceivers) as refusal:
-            return await _page(request, audit, principal, refusal=refusal, typed=to_builtins(data))
-        return Redirect("/audit", status_code=_SEE_OTHER)
-
-    @post("/receivers/{receiver_id:uuid}/remove", opt=requires("installation:audit"), status_code=_SEE_OTHER)
-    async def remove_receiver(
-        self,
-        audit: NamedDependency[AuditLog],
-        principal: NamedDependency[Principal],
-        receiver_id: FromPath[UUID],
-    ) -> Redirect:
-        await audit.remove_receiver(principal.team_id, receiver_id)
         return Redirect("/audit", status_code=_SEE_OTHER)
 
 
@@ -122,7 +88,6 @@ async def _page(
     more = found[SHOWN - 1].sequence if len(found) > SHOWN else None
     bars = await audit.bars(chain, search)
     operates = principal.may("installation:audit")
-    receivers = await audit.receivers(principal.team_id) if operates else []
     return render(
         request,
         "audit/list.html",
@@ -141,8 +106,6 @@ async def _page(
         operates=operates,
         days=await audit.days(principal.team_id),
         size=await audit.size(),
-        kinds=list(rules.KINDS.items()),
-        receivers=[_receiver(one) for one in receivers],
         errors=errors,
         values=typed or {},
     )
@@ -159,11 +122,6 @@ def _entry(one: Linked, asked: dict[str, str]) -> dict[str, Any]:
         "by_address": _address(asked, address=one.entry.address),
         "by_action": _address(asked, action=one.entry.action),
     }
-
-
-def _receiver(one: Receiver) -> dict[str, Any]:
-    told: dict[str, Any] = to_builtins(AuditReceiver.of(one))
-    return {**told, "words": rules.KINDS.get(one.kind, one.kind)}
 
 
 def _chart(bars: list[Bar], asked: dict[str, str]) -> list[Column]:
@@ -202,6 +160,4 @@ def _number(text: str) -> int | None:
 
 
 def _field_of(refusal: PudimError) -> str:
-    if isinstance(refusal, BadDays):
-        return "days"
-    return refusal.field if isinstance(refusal, BadReceiver) else "form"
+    return "days" if isinstance(refusal, BadDays) else "form"

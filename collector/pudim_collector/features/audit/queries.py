@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from pudim_collector.features.audit.rules import (
     Search,
     is_id,
     query_of,
-    words_of,
 )
 from pudim_collector.infra.database import Connection, database
 
@@ -42,26 +39,11 @@ _NAMES = {
 _CHAINS = (_SQL / "chains.sql").read_text()
 _WORDS = "words @@ to_tsquery('simple', {0})"
 _READ_AT_ONCE = 500
+_EXPORT_STRETCH = 5_000
+MOST_COUNTED = 50_000
+"""What is behind a chart, so that it costs no more the longer the time is."""
 _FIRST_STRETCH = 20_000
 _ENDLESS = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class Receiver:
-    """Where entries are sent to, and how far it is."""
-
-    id: UUID
-    chain: UUID
-    name: str
-    kind: str
-    settings: Mapping[str, Any]
-    sequence: int
-    created_at: datetime
-    sent_at: datetime | None
-    failing_since: datetime | None
-    failures: int
-    next_try_at: datetime | None
-    last_error: str | None
 
 
 # Writing
@@ -113,14 +95,10 @@ async def the_only_team(connection: Connection) -> UUID | None:
     return rows[0][0] if len(rows) == 1 else None
 
 
-async def team_of_session(connection: Connection, session_id: UUID) -> UUID | None:
-    """The team that a session is in; None for one that is in none, or is not there."""
-    cursor = await connection.execute(
-        "SELECT team_id FROM sessions WHERE id = $1",
-        [session_id],
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
+async def teams_of(connection: Connection, user_id: UUID) -> list[UUID]:
+    """Those that a person is in."""
+    cursor = await connection.execute("SELECT team_id FROM memberships WHERE user_id = $1", [user_id])
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def is_new_network(token_id: UUID, network: str, now: datetime) -> bool:
@@ -139,61 +117,67 @@ async def is_new_network(token_id: UUID, network: str, now: datetime) -> bool:
 async def page(chain: UUID, search: Search, before: int | None, most: int) -> list[Linked]:
     """The newest first, those before the entry `before` if it is given.
 
-    A word that most entries have would be looked up in all of them, only to keep the newest few: so words are looked for among
-    the newest entries first, then in ever longer stretches before them.
+    A word that most entries have would be looked up in all of them, only to keep the newest few: so words alone are looked for
+    among the newest entries first, then in ever longer stretches before them.
     """
-    if not search.words:
-        return await _newest(chain, search, 0, before or _ENDLESS, most)
+    if not search.words or search.since or search.until:
+        return await _newest(chain, search, before, most)
     newest = await head(chain)
     until = before or (newest.sequence + 1 if newest else 1)
     found: list[Linked] = []
     stretch = _FIRST_STRETCH
     while until > 1 and len(found) < most:
         since = max(0, until - stretch)
-        found += await _newest(chain, search, since, until, most - len(found))
+        order = "sequence >= {0} AND sequence < {1} ORDER BY sequence DESC LIMIT {2}"
+        found += await _found(chain, search, order, [since, until, most - len(found)])
         until, stretch = since, stretch * 16
     return found
 
 
-async def _newest(chain: UUID, search: Search, since: int, until: int, most: int) -> list[Linked]:
-    where, arguments = _where(chain, search)
-    arguments += [since, until, most]
-    number = len(arguments)
-    statement = (
-        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where}"  # noqa: S608 - of our own pieces
-        f" AND sequence >= ${number - 2} AND sequence < ${number - 1} ORDER BY sequence DESC LIMIT ${number}"
-    )
-    return await _read(statement, arguments)
+async def _newest(chain: UUID, search: Search, before: int | None, most: int) -> list[Linked]:
+    last = await after(chain, before - 1, 1) if before else []
+    at = last[0].entry.at if last else datetime.max.replace(tzinfo=UTC)
+    order = "(at, sequence) < ({0}, {1}) ORDER BY at DESC, sequence DESC LIMIT {2}"
+    return await _found(chain, search, order, [at, before or _ENDLESS, most])
 
 
-async def after(chain: UUID, sequence: int, most: int, search: Search | None = None) -> list[Linked]:
+async def after(chain: UUID, sequence: int, most: int) -> list[Linked]:
     """The oldest first, from the one after `sequence`."""
-    where, arguments = _where(chain, search or Search())
-    arguments += [sequence, most]
-    number = len(arguments)
-    statement = (
-        f"SELECT {_COLUMNS} FROM audit_entries WHERE {where} AND sequence > ${number - 1}"  # noqa: S608 - as above
-        f" ORDER BY sequence LIMIT ${number}"
-    )
-    return await _read(statement, arguments)
+    return await _found(chain, Search(), "sequence > {0} ORDER BY sequence LIMIT {1}", [sequence, most])
 
 
-async def all_after(chain: UUID, sequence: int, search: Search | None = None) -> AsyncIterator[Linked]:
+async def all_after(chain: UUID, sequence: int) -> AsyncIterator[Linked]:
     """Each in order; read in pieces, so that no snapshot is held while somebody reads slowly."""
-    while found := await after(chain, sequence, _READ_AT_ONCE, search):
+    while found := await after(chain, sequence, _READ_AT_ONCE):
         for one in found:
             yield one
         sequence = found[-1].sequence
 
 
+async def all_found(chain: UUID, search: Search) -> AsyncIterator[Linked]:
+    """Each that is found, in order. Stretch by stretch, so that no statement has to look for the next one in all that follow."""
+    oldest = await after(chain, 0, 1)
+    newest = await head(chain)
+    until = newest.sequence + 1 if newest else 1
+    for begin in range(oldest[0].sequence if oldest else until, until, _EXPORT_STRETCH):
+        end = min(until, begin + _EXPORT_STRETCH)
+        order = "sequence >= {0} AND sequence < {1} ORDER BY sequence"
+        for one in await _found(chain, search, order, [begin, end]):
+            yield one
+
+
 async def counts(chain: UUID, search: Search, step: timedelta) -> dict[datetime, int]:
-    """How many entries there are in each step of time, by when it begins."""
+    """How many entries there are in each step of time, by when it begins; of the newest MOST_COUNTED that are found."""
     where, arguments = _where(chain, search)
-    arguments.append(step.total_seconds())
-    at = f"floor(extract(epoch FROM at)::float8 / ${len(arguments)}::float8) * ${len(arguments)}::float8"
-    statement = f"SELECT {at}, count(*) FROM audit_entries WHERE {where} GROUP BY 1"  # noqa: S608 - as above
+    arguments += [step.total_seconds(), MOST_COUNTED]
+    number = len(arguments)
+    at = f"floor(extract(epoch FROM at)::float8 / ${number - 1}::float8) * ${number - 1}::float8"
+    statement = (
+        f"SELECT {at}, count(*) FROM"  # noqa: S608 - of our own pieces
+        f" (SELECT at FROM audit_entries WHERE {where} ORDER BY at DESC LIMIT ${number}) AS newest GROUP BY 1"
+    )
     async with database.connection() as connection:
-        cursor = await connection.execute(statement, arguments)
+        cursor = await connection.execute(statement, arguments, prepare=False)
         return {datetime.fromtimestamp(row[0], UTC): row[1] for row in await cursor.fetchall()}
 
 
@@ -269,64 +253,7 @@ async def remove_anchored(chain: UUID, most: int) -> int:
         return cursor.rowcount
 
 
-# Receivers
-
-
-async def receivers(chain: UUID | None = None) -> list[Receiver]:
-    async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            "SELECT * FROM audit_receivers WHERE chain = $1 OR $1::uuid IS NULL ORDER BY name, id", [chain]
-        )
-        rows = await cursor.fetchall()
-    return [Receiver(**{**row, "settings": msgspec.json.decode(row["settings"])}) for row in rows]
-
-
-async def add_receiver(one: Receiver) -> None:
-    async with database.connection() as connection:
-        await connection.execute(
-            "INSERT INTO audit_receivers (id, chain, name, kind, settings, sequence, created_at)"
-            " VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7)",
-            [one.id, one.chain, one.name, one.kind, _json(one.settings), one.sequence, one.created_at],
-        )
-
-
-async def remove_receiver(chain: UUID, receiver_id: UUID) -> str | None:
-    """Its name; None where there was none."""
-    async with database.connection() as connection:
-        cursor = await connection.execute(
-            "DELETE FROM audit_receivers WHERE chain = $1 AND id = $2 RETURNING name", [chain, receiver_id]
-        )
-        row = await cursor.fetchone()
-    return row[0] if row else None
-
-
-async def has_sent(receiver_id: UUID, sequence: int, now: datetime) -> None:
-    """It has everything up to this entry."""
-    async with database.connection() as connection:
-        await connection.execute(
-            "UPDATE audit_receivers SET sequence = $2, sent_at = $3, failing_since = NULL, failures = 0,"
-            " next_try_at = NULL, last_error = NULL WHERE id = $1 AND sequence < $2",
-            [receiver_id, sequence, now],
-        )
-
-
-async def has_failed(receiver_id: UUID, said: str, now: datetime, next_try_at: datetime) -> None:
-    async with database.connection() as connection:
-        await connection.execute(
-            "UPDATE audit_receivers SET failing_since = coalesce(failing_since, $3), failures = failures + 1,"
-            " next_try_at = $4, last_error = $2 WHERE id = $1",
-            [receiver_id, said, now, next_try_at],
-        )
-
-
 # Within
-
-
-@asynccontextmanager
-async def appending() -> AsyncIterator[Connection]:
-    """A transaction for entries of what had none."""
-    async with database.transaction() as transaction:
-        yield transaction.connection
 
 
 async def _head(statement: str, chain: UUID) -> Head | None:
@@ -338,8 +265,8 @@ async def _head(statement: str, chain: UUID) -> Head | None:
 def _where(chain: UUID, search: Search) -> tuple[str, list[Any]]:
     conditions, arguments = ["chain = $1"], list[Any]([chain])
     wanted = [
-        *_who_or_what("actor", search.actor),
-        *_who_or_what("target", search.target),
+        _who_or_what("actor", search.actor),
+        _who_or_what("target", search.target),
         ("action = {0}", search.action),
         ("result = {0}", search.result),
         ("address = {0}", search.address),
@@ -354,16 +281,22 @@ def _where(chain: UUID, search: Search) -> tuple[str, list[Any]]:
     return " AND ".join(conditions), arguments
 
 
-def _who_or_what(which: str, wanted: str | None) -> list[tuple[str, str | None]]:
-    """By id, or by a name: by its words, which are in an index, and then the whole of it."""
-    if wanted is None or is_id(wanted):
-        return [(f"{which}_id = {{0}}", wanted)]
-    return [(f"{which}_name = {{0}}", wanted), (_WORDS, query_of(words_of(wanted)) or None)]
+def _who_or_what(which: str, wanted: str | None) -> tuple[str, str | None]:
+    return (f"{which}_{'id' if wanted is None or is_id(wanted) else 'name'} = {{0}}", wanted)
+
+
+async def _found(chain: UUID, search: Search, order: str, placed: Sequence[Any]) -> list[Linked]:
+    """`order` is what comes after the conditions, with `placed` for its numbers in braces."""
+    where, arguments = _where(chain, search)
+    names = [f"${len(arguments) + number}" for number in range(1, len(placed) + 1)]
+    statement = f"SELECT {_COLUMNS} FROM audit_entries WHERE {where} AND {order.format(*names)}"  # noqa: S608 - of our own pieces
+    return await _read(statement, [*arguments, *placed])
 
 
 async def _read(statement: str, arguments: Sequence[Any]) -> list[Linked]:
+    """Planned for these values each time: what is rare and what is in every entry want different plans."""
     async with database.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(statement, arguments)
+        await cursor.execute(statement, arguments, prepare=False)
         return [_linked(row) for row in await cursor.fetchall()]
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
-from litestar import Controller, delete, get, post, put
-from litestar.di import NamedDependency
+from litestar import Controller, get, put
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from pudim_collector.features.audit import rules
-from pudim_collector.features.audit.rules import Linked
 from pudim_collector.features.audit.schemas import (
     AuditAction,
     AuditActionPage,
@@ -20,23 +16,13 @@ from pudim_collector.features.audit.schemas import (
     AuditEntry,
     AuditHistogram,
     AuditPage,
-    AuditReceiver,
-    AuditReceiverPage,
     AuditSettings,
-    From,
-    How,
-    NewAuditReceiver,
     Of,
-    Since,
-    ToWhat,
-    Until,
-    What,
-    Who,
-    Words,
+    Question,
     chain_of,
-    search_of,
+    question,
 )
-from pudim_collector.features.audit.service import AuditLog
+from pudim_collector.features.audit.service import AuditLog, words_of
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auditing import actions
 from pudim_collector.infra.auth import Principal, requires
@@ -49,27 +35,20 @@ CSV, JSON_LINES = "text/csv; charset=utf-8; header=present", "application/x-ndjs
 class AuditApi(Controller):
     path = "/api/v2/audit"
     tags = ("Audit",)
+    dependencies = {  # noqa: RUF012 - as Litestar declares it
+        "question": Provide(question, sync_to_thread=False)
+    }
 
     @get(opt=requires("audit:read"), operation_id="list_audit_entries")
-    async def entries(  # noqa: PLR0917 - one argument a filter
+    async def entries(
         self,
-        principal: NamedDependency[Principal],
         audit: NamedDependency[AuditLog],
         paging: NamedDependency[Paging],
-        q: Words = "",
-        actor: Who = "",
-        action: What = "",
-        target: ToWhat = "",
-        result: How = "",
-        address: From = "",
-        since: Since = "",
-        until: Until = "",
-        of: Of = "team",
+        question: NamedDependency[Question],
     ) -> AuditPage:
         """What was done, by whom, when and from where; the newest first."""
-        search = search_of(q=q, actor=actor, action=action, target=target, result=result, address=address, since=since, until=until)  # fmt: skip
         place = paging.after(tuple[int])
-        found = await audit.page(chain_of(principal, of), search, place[0] if place else None, paging.limit)
+        found = await audit.page(*question, place[0] if place else None, paging.limit)
         shown = paging.page(found, lambda one: (one.sequence,))
         return AuditPage([AuditEntry.of(one, words_of(one)) for one in shown], paging.next_cursor)
 
@@ -86,23 +65,13 @@ class AuditApi(Controller):
         return AuditEntry.of(found, words_of(found))
 
     @get("/histogram", opt=requires("audit:read"), operation_id="get_audit_histogram")
-    async def histogram(  # noqa: PLR0917 - one argument a filter
+    async def histogram(
         self,
-        principal: NamedDependency[Principal],
         audit: NamedDependency[AuditLog],
-        q: Words = "",
-        actor: Who = "",
-        action: What = "",
-        target: ToWhat = "",
-        result: How = "",
-        address: From = "",
-        since: Since = "",
-        until: Until = "",
-        of: Of = "team",
+        question: NamedDependency[Question],
     ) -> AuditHistogram:
         """How many entries a search has over time, of the last month if it says no time."""
-        search = search_of(q=q, actor=actor, action=action, target=target, result=result, address=address, since=since, until=until)  # fmt: skip
-        return AuditHistogram([AuditBar.of(bar) for bar in await audit.bars(chain_of(principal, of), search)])
+        return AuditHistogram([AuditBar.of(bar) for bar in await audit.bars(*question)])
 
     @get("/actions", opt=requires("audit:read"), operation_id="list_audit_actions")
     async def all_actions(self) -> AuditActionPage:
@@ -116,26 +85,16 @@ class AuditApi(Controller):
         opt=requires("audit:export") | limited(Action.EXPORT),
         operation_id="export_audit_entries",
     )
-    async def export(  # noqa: PLR0917 - one argument a filter
+    async def export(
         self,
-        principal: NamedDependency[Principal],
         audit: NamedDependency[AuditLog],
         form: FromPath[str],
-        q: Words = "",
-        actor: Who = "",
-        action: What = "",
-        target: ToWhat = "",
-        result: How = "",
-        address: From = "",
-        since: Since = "",
-        until: Until = "",
-        of: Of = "team",
+        question: NamedDependency[Question],
     ) -> Stream:
         """All that a search finds, the oldest first, as `csv` or as `jsonl` (a JSON document a line)."""
         if form not in {"csv", "jsonl"}:
             raise rules.BadSearch("form", "The form is csv or jsonl.")
-        search = search_of(q=q, actor=actor, action=action, target=target, result=result, address=address, since=since, until=until)  # fmt: skip
-        pieces = await audit.export(chain_of(principal, of), search, form)
+        pieces = await audit.export(*question, form)
         return Stream(
             pieces,
             media_type=CSV if form == "csv" else JSON_LINES,
@@ -159,50 +118,3 @@ class AuditApi(Controller):
         """Keep entries for this many days."""
         await audit.keep_for(principal.team_id, data.days)
         return AuditSettings(data.days, await audit.size())
-
-
-class AuditReceiversApi(Controller):
-    path = "/api/v2/audit-receivers"
-    tags = ("Audit",)
-
-    @get(opt=requires("installation:audit"), operation_id="list_audit_receivers")
-    async def receivers(
-        self, principal: NamedDependency[Principal], audit: NamedDependency[AuditLog]
-    ) -> AuditReceiverPage:
-        """Where the team's entries are sent to, and how far each receiver is."""
-        return AuditReceiverPage([AuditReceiver.of(one) for one in await audit.receivers(principal.team_id)])
-
-    @post(opt=requires("installation:audit"), operation_id="add_audit_receiver")
-    async def add(
-        self,
-        principal: NamedDependency[Principal],
-        audit: NamedDependency[AuditLog],
-        data: JSONBody[NewAuditReceiver],
-    ) -> AuditReceiver:
-        """Send entries to a syslog receiver or a webhook, in order and none left out."""
-        made = await audit.add_receiver(
-            principal.team_id, data.name, data.kind, _settings(data), from_now=not data.from_start
-        )
-        return next(
-            AuditReceiver.of(one) for one in await audit.receivers(principal.team_id) if one.id == made
-        )
-
-    @delete("/{receiver_id:uuid}", opt=requires("installation:audit"), operation_id="remove_audit_receiver")
-    async def remove(
-        self,
-        principal: NamedDependency[Principal],
-        audit: NamedDependency[AuditLog],
-        receiver_id: FromPath[UUID],
-    ) -> None:
-        """Send nothing more to it."""
-        await audit.remove_receiver(principal.team_id, receiver_id)
-
-
-def words_of(one: Linked) -> str:
-    """What an entry's action means; of one that this version does not know, its name."""
-    known = actions().get(one.entry.action)
-    return known.words if known else one.entry.action
-
-
-def _settings(data: NewAuditReceiver) -> dict[str, Any]:
-    return {"url": data.url} if data.kind == rules.WEBHOOK else {"host": data.host, "port": data.port}

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Scope
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts.service import log_event
 from pudim_collector.features.audit import events, queries, rules
-from pudim_collector.features.audit.queries import Receiver
 from pudim_collector.features.audit.rules import Bar, Break, Damper, Entry, Linked, Search, Walk
-from pudim_collector.infra.auditing import UNTOLD, Action, action_of, undeclared
+from pudim_collector.infra.auditing import UNTOLD, Action, actions
 from pudim_collector.infra.auth import Principal, PrincipalKind, Sender
 from pudim_collector.infra.database import Connection, database
-from pudim_collector.infra.database.errors import ForeignTransactionError
-from pudim_collector.infra.request_ids import Asked, asked
 from pudim_collector.infra.telemetry import counter
+from pudim_collector.infra.telling import Telling, Told
 from pudim_collector.kernel.clock import Clock
-from pudim_collector.kernel.ids import new_id
 
-log = logging.getLogger(__name__)
 written = counter("pudim_audit_entries_total", "Entries of the audit log, by result.", ["result"])
-lost = counter(
-    "pudim_audit_entries_lost_total", "Entries that were told outside of requests faster than written."
-)
-MOST_LEFT = 10_000
-"""Entries of what happens outside of requests and transactions that wait to be written."""
-MOST_RECEIVERS = 8
 _MOST_KNOWN_NETWORKS = 10_000
 _REMOVE_AT_ONCE = 5_000
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,20 +30,6 @@ _REFUSED, _UNKNOWN, _FAILED = 403, 401, 400
 _NOT_DETAILS = frozenset({"team_id", "address", "by", "actor", "before", "after"})
 _BARS_SPAN = timedelta(days=30)
 _SECOND = timedelta(seconds=1)
-
-
-class NoSuchReceiver(PudimError):
-    """There is no such receiver."""
-
-    code = "no_such_receiver"
-    status = 404
-
-
-class TooManyReceivers(PudimError):
-    """Entries are sent to at most 8 receivers."""
-
-    code = "too_many_receivers"
-    status = 409
 
 
 class NoSuchLog(PudimError):
@@ -76,122 +47,22 @@ class NoSuchEntry(PudimError):
     status = 404
 
 
-@dataclass(frozen=True)
-class _Told:
-    """An event with what was known of who asked as it was told."""
-
-    event: object
-    action: Action
-    at: datetime
-    request: Asked | None
-    who: Principal | Sender | None
-
-
-@dataclass
-class _Journal:
-    """What one request told: what still has to be written, and how much that was or will be."""
-
-    waiting: list[_Told] = field(default_factory=list)
-    told: int = 0
-
-
-_journal: ContextVar[_Journal | None] = ContextVar("pudim_audit_journal", default=None)
-
-
-class Trail:
-    """Takes what features emit. In a transaction it is written as the last of it; else before the request is answered.
-
-    What happens outside of both waits for the loop `run`.
-    """
+class Trail(Telling):
+    """Makes entries of what features emit. `actor` is the kind and name of who acts where nobody asked for it."""
 
     def __init__(self, clock: Clock, *, actor: tuple[str, str] = ("system", "Pudim")) -> None:
+        super().__init__()
         self._clock, self._actor = clock, actor
-        self._left: deque[_Told] = deque()
-        self._arrived = asyncio.Event()
         self._damper = Damper()
         self._networks: set[tuple[UUID, str]] = set()
 
     def emit(self, event: object) -> None:
         log_event(event)
-        request = asked.get()
-        who = request.scope.get("user") if request else None
-        known = who if isinstance(who, Principal | Sender) else None
-        told = _Told(event, action_of(event) or undeclared(event), self._clock.now(), request, known)
-        journal = _journal.get()
-        if journal is not None:
-            journal.told += 1
-        try:
-            transaction = database.active_transaction()
-        except ForeignTransactionError:  # told by a task of its own: not part of that transaction
-            transaction = None
-        if transaction is not None:
-            transaction.before_commit(partial(self._write, [told]))
-        elif journal is not None:
-            journal.waiting.append(told)
-        else:
-            self._leave([told])
+        self.take(event, self._clock.now())
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """The application, whose answers wait until what they tell of is written."""
-
-        async def audited(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP:
-                await app(scope, receive, send)
-                return
-            journal = _Journal()
-            token = _journal.set(journal)
-            begun = False
-
-            async def send_when_written(message: Message) -> None:
-                nonlocal begun
-                if message["type"] == "http.response.start" and not begun:
-                    begun = True
-                    await self._before_answer(scope, message["status"], journal)
-                await send(message)
-
-            try:
-                await app(scope, receive, send_when_written)
-            finally:
-                _journal.reset(token)
-                self._leave(journal.waiting)
-
-        return audited
-
-    async def run(self) -> None:
-        """Write what is told outside of requests and transactions."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            await self.settle()
-
-    async def settle(self) -> None:
-        """Write what waits."""
-        while self._left:
-            some = [self._left[number] for number in range(min(len(self._left), 100))]
-            async with queries.appending() as connection:
-                await self._write(some, connection)
-            for _ in some:
-                self._left.popleft()
-
-    def _leave(self, told: Iterable[_Told]) -> None:
-        for one in told:
-            if len(self._left) >= MOST_LEFT:
-                lost.inc()
-                continue
-            self._left.append(one)
-            self._arrived.set()
-
-    async def _before_answer(self, scope: Scope, status: int, journal: _Journal) -> None:
-        await self._judge(scope, status, journal)
-        waiting, journal.waiting = journal.waiting, []
-        if waiting:
-            async with queries.appending() as connection:
-                await self._write(waiting, connection)
-
-    async def _judge(self, scope: Scope, status: int, journal: _Journal) -> None:
-        """What the request itself tells: refusals, tokens in new places, and changes that nobody told of."""
+    async def judge(self, scope: Scope, status: int, *, untold: bool) -> None:
+        """Refusals, tokens in new places, and changes that nobody told of."""
         who, problem = scope.get("user"), scope.get("state", {}).get("problem", ("", ""))
-        untold = not journal.told
         if isinstance(who, Principal) and who.kind is PrincipalKind.TOKEN:
             await self._notice_network(who, scope)
         if isinstance(who, Principal) and status == _REFUSED:
@@ -216,42 +87,44 @@ class Trail:
             self.emit(events.TokenUsedFromNewNetwork(who.id, network))
         self._networks.add((who.id, network))
 
-    async def _write(self, told: Sequence[_Told], connection: Connection) -> None:
+    async def write(self, told: Sequence[Told], connection: Connection) -> None:
         """Chain by chain in one order, so that two writers never wait for each other."""
-        entries = [rules.cleaned(await self._entry(one, connection)) for one in told]
+        entries = [entry for one in told for entry in await self._entries(one, connection)]
         for entry in sorted(entries, key=lambda one: one.chain):
             await queries.append(connection, entry, rules.digest(entry), rules.GENESIS)
             written.labels(str(entry.result)).inc()
 
-    async def _entry(self, told: _Told, connection: Connection) -> Entry:
+    async def _entries(self, told: Told, connection: Connection) -> list[Entry]:
+        """One for each log that it belongs to."""
         event, action = told.event, told.action
         kind, actor_id, actor_name, actor_team = await self._actor_of(told, connection)
         target_name, target_team = await _target_of(event, action, connection)
         target_id = _field(event, action.target.id if action.target else None)
         before, after = _details(event, action)
         scope = told.request.scope if told.request else None
-        return Entry(
-            team_id=None
-            if action.of_installation
-            else _first(getattr(event, "team_id", None), _team(told.who), target_team, actor_team),
-            at=told.at,
-            actor_kind=kind,
-            actor_id=None if actor_id is None else str(actor_id),
-            actor_name=actor_name,
-            action=action.name,
-            target_kind=action.target.kind if action.target else None,
-            target_id=None if target_id is None else str(target_id),
-            target_name=target_name,
-            address=str(getattr(event, "address", "") or (_address(scope) if scope else "")),
-            user_agent=_user_agent(scope) if scope else "",
-            credential=_credential(told.who),
-            request_id=told.request.request_id if told.request else None,
-            result=str(action.result(event) if callable(action.result) else action.result),
-            before=before,
-            after=after,
+        entry = rules.cleaned(
+            Entry(
+                team_id=_first(getattr(event, "team_id", None), _team(told.who), target_team, actor_team),
+                at=told.at,
+                actor_kind=kind,
+                actor_id=None if actor_id is None else str(actor_id),
+                actor_name=actor_name,
+                action=action.name,
+                target_kind=action.target.kind if action.target else None,
+                target_id=None if target_id is None else str(target_id),
+                target_name=target_name,
+                address=str(getattr(event, "address", "") or (_address(scope) if scope else "")),
+                user_agent=_user_agent(scope) if scope else "",
+                credential=_credential(told.who),
+                request_id=told.request.request_id if told.request else None,
+                result=str(action.result(event) if callable(action.result) else action.result),
+                before=before,
+                after=after,
+            )
         )
+        return [replace(entry, team_id=team) for team in await _teams_of(told, entry.team_id, connection)]
 
-    async def _actor_of(self, told: _Told, connection: Connection) -> tuple[str, object, str, UUID | None]:
+    async def _actor_of(self, told: Told, connection: Connection) -> tuple[str, object, str, UUID | None]:
         """Kind, id, name, and the team that he is known to be of."""
         declared, who = told.action.actor, told.who
         if declared is not None:
@@ -262,9 +135,6 @@ class Trail:
                 kind = "server" if declared.kind == "agent" else declared.kind
                 known, team = await queries.name_of(connection, kind, found)
                 name = name or known
-            session = getattr(told.event, "session_id", None)
-            if isinstance(session, UUID):
-                team = await queries.team_of_session(connection, session)
             return declared.kind, found, str(name or declared.kind), team
         if isinstance(who, Principal):
             return str(who.kind), who.id, who.name, None
@@ -272,6 +142,20 @@ class Trail:
             return "sender", who.id, who.name, None
         kind, name = self._actor
         return kind, None, name, await queries.the_only_team(connection)
+
+
+async def _teams_of(told: Told, team: UUID | None, connection: Connection) -> Sequence[UUID | None]:
+    """Whose logs it belongs into; None stands for the installation's."""
+    own: list[UUID | None] = [None] if told.action.of_installation else []
+    if told.action.of_person:
+        person = getattr(told.event, "user_id", None) or _person(told.who)
+        own += await queries.teams_of(connection, person) if isinstance(person, UUID) else []
+        return own or [None]
+    return own or [team]
+
+
+def _person(who: Principal | Sender | None) -> UUID | None:
+    return who.id if isinstance(who, Principal) and who.kind is PrincipalKind.USER else None
 
 
 async def _target_of(event: object, action: Action, connection: Connection) -> tuple[str | None, UUID | None]:
@@ -349,6 +233,13 @@ class Verified:
     broken: Break | None
 
 
+class Document(NamedTuple):
+    """An entry as other programs read it, and what its action means."""
+
+    fields: dict[str, Any]
+    words: str
+
+
 @dataclass(frozen=True)
 class AuditLog:
     """Reading. `chain` is a team, or rules.INSTALLATION; who may ask for which was decided before."""
@@ -370,6 +261,17 @@ class AuditLog:
         """The newest first, `most` of them and one more where there are more."""
         return await queries.page(chain, search, before, most + 1)
 
+    async def after(self, chain: UUID, sequence: int, most: int) -> list[Document]:
+        """The oldest first, from the one after `sequence`, as other programs read them."""
+        return [
+            Document(rules.document(one), words_of(one)) for one in await queries.after(chain, sequence, most)
+        ]
+
+    async def newest(self, chain: UUID) -> int:
+        """The number of the newest entry, 0 where there is none."""
+        head = await queries.head(chain)
+        return head.sequence if head else 0
+
     async def one(self, chain: UUID, sequence: int) -> Linked:
         """Raises NoSuchEntry."""
         found = await queries.after(chain, sequence - 1, 1)
@@ -378,7 +280,10 @@ class AuditLog:
         return found[0]
 
     async def bars(self, chain: UUID, search: Search) -> list[Bar]:
-        """How many entries a search has over time: over its own range, else from the oldest within a month."""
+        """How many entries a search has over time: over its own range, else from the oldest within a month.
+
+        Of very many, the newest 50,000: the first bar is where they begin.
+        """
         bounds = await queries.bounds(chain)
         if bounds is None:
             return []
@@ -388,13 +293,15 @@ class AuditLog:
             return []
         step = rules.step_of(until - since)
         counts = await queries.counts(chain, replace(search, since=since, until=until), step)
+        if sum(counts.values()) >= queries.MOST_COUNTED:
+            since = min(counts)
         return rules.bars(counts, since, until, step)
 
     async def export(self, chain: UUID, search: Search, form: str) -> AsyncIterator[bytes]:
         """All that is found, the oldest first, as `csv` or `jsonl`; that it was taken is an entry itself."""
         told = {name: str(value) for name, value in search.__dict__.items() if value}
         self.emit(events.LogExported(form, told))
-        return _lines(queries.all_after(chain, 0, search), form)
+        return _lines(queries.all_found(chain, search), form)
 
     async def verify(self, chain: UUID) -> Verified:
         """Compute all hashes of a chain again. What is written meanwhile is not looked at."""
@@ -441,45 +348,11 @@ class AuditLog:
                 removed += gone
         return removed
 
-    # Receivers
 
-    async def receivers(self, chain: UUID) -> Sequence[Receiver]:
-        return await queries.receivers(chain)
-
-    async def add_receiver(
-        self, chain: UUID, name: str, kind: str, settings: Mapping[str, Any], *, from_now: bool = True
-    ) -> UUID:
-        """Send it everything from now on, or all that is kept. Raises TooManyReceivers or BadReceiver."""
-        name, settings = rules.check_receiver(name, kind, settings)
-        head = await queries.head(chain)
-        receiver = Receiver(
-            new_id(),
-            chain,
-            name,
-            kind,
-            settings,
-            head.sequence if head and from_now else 0,
-            self.clock.now(),
-            None,
-            None,
-            0,
-            None,
-            None,
-        )
-        async with database.transaction():
-            if len(await queries.receivers(chain)) >= MOST_RECEIVERS:
-                raise TooManyReceivers
-            await queries.add_receiver(receiver)
-            self.emit(events.ReceiverAdded(receiver.id, name, kind, rules.address_of(kind, settings)))
-        return receiver.id
-
-    async def remove_receiver(self, chain: UUID, receiver_id: UUID) -> None:
-        """Raises NoSuchReceiver."""
-        async with database.transaction():
-            name = await queries.remove_receiver(chain, receiver_id)
-            if name is None:
-                raise NoSuchReceiver
-            self.emit(events.ReceiverRemoved(receiver_id, name))
+def words_of(one: Linked) -> str:
+    """What an entry's action means; of one that this version does not know, its name."""
+    known = actions().get(one.entry.action)
+    return known.words if known else one.entry.action
 
 
 async def _until(found: AsyncIterator[Linked], last: int | None) -> AsyncIterator[Linked]:

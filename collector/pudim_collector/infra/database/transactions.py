@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import psycopg
 from piccolo.engine.base import validate_savepoint_name
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _ROLLBACK_PATIENCE = 5.0
+Work = Callable[[Sequence[Any], Connection], Awaitable[None]]
+"""What is done as the last of a transaction."""
 
 
 class IsolationLevel(StrEnum):
@@ -70,7 +72,7 @@ class Transaction(PostgresTransaction):
         self._depth = 0
         self._savepoints = 0
         self._settled = False
-        self._last: list[Callable[[Connection], Awaitable[None]]] = []
+        self._last: list[tuple[Work, Any]] = []
         self.task: asyncio.Task[object] | None = None
         self.statements: list[str] | None = None
 
@@ -96,15 +98,18 @@ class Transaction(PostgresTransaction):
                 await self._pool.give_back(self.connection)
         return False
 
-    def before_commit(self, work: Callable[[Connection], Awaitable[None]]) -> None:
-        """Do this as the last of the outermost transaction; never if this one is rolled back, on its own or with others."""
-        self._last.append(work)
+    def before_commit(self, work: Work, one: Any) -> None:
+        """Do this as the last of the outermost transaction; never if this one is rolled back, on its own or with others.
+
+        `work` is done once, with `one` of each call in their order: so it can take its locks in an order of its own.
+        """
+        self._last.append((work, one))
 
     async def commit(self) -> None:
         """End it now; leaving the block does so by itself."""
         if self._parent is not None:
-            for work in self._last:
-                self._parent.before_commit(work)
+            for work, one in self._last:
+                self._parent.before_commit(work, one)
         elif self.connection.pgconn.transaction_status != TransactionStatus.INERROR:
             await self._do_last()
         if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
@@ -121,7 +126,10 @@ class Transaction(PostgresTransaction):
     async def _do_last(self) -> None:
         try:
             while self._last:
-                await self._last.pop(0)(self.connection)
+                work, _ = self._last[0]
+                ones = [one for known, one in self._last if known == work]
+                self._last = [pair for pair in self._last if pair[0] != work]
+                await work(ones, self.connection)
         except BaseException:
             await self._undo_quietly()
             raise

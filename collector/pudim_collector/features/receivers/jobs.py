@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pudim.vocabulary.errors import PudimError
-from pudim_collector.features.audit import queries, rules
-from pudim_collector.features.audit.queries import Receiver
-from pudim_collector.features.audit.rules import Linked
+from pudim_collector.features.audit.service import AuditLog, Document
+from pudim_collector.features.receivers import queries, rules
+from pudim_collector.features.receivers.queries import Receiver
 from pudim_collector.infra import syslog
-from pudim_collector.infra.auditing import actions
 from pudim_collector.infra.safe_http import Outbound, Request
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
@@ -41,6 +40,7 @@ class WebhookRefusedError(PudimError):
 class Delivery:
     """`host` is how this collector is called in syslog messages."""
 
+    audit: AuditLog
     clock: Clock
     host: str
     outbound: Outbound
@@ -57,7 +57,7 @@ class Delivery:
     async def _catch_up(self, receiver: Receiver) -> None:
         sequence = receiver.sequence
         for _ in range(MOST_BATCHES):
-            batch = await queries.after(receiver.chain, sequence, MOST_AT_ONCE)
+            batch = await self.audit.after(receiver.chain, sequence, MOST_AT_ONCE)
             if not batch:
                 return
             try:
@@ -65,28 +65,28 @@ class Delivery:
             except PudimError as error:
                 await self._failed(receiver, error)
                 return
-            sequence = batch[-1].sequence
+            sequence = batch[-1].fields["sequence"]
             sent.labels(receiver.kind).inc(len(batch))
             await queries.has_sent(receiver.id, sequence, self.clock.now())
 
-    async def _send(self, receiver: Receiver, batch: Sequence[Linked]) -> None:
+    async def _send(self, receiver: Receiver, batch: Sequence[Document]) -> None:
         if receiver.kind == rules.WEBHOOK:
             await self._post(receiver, batch)
             return
         host, port = receiver.settings["host"], receiver.settings["port"]
-        lines = [rules.syslog_line(one, self.host, _words(one)) for one in batch]
+        lines = [rules.syslog_line(one.fields, self.host, one.words) for one in batch]
         if receiver.kind == "syslog_udp":
             await syslog.send_datagrams(host, port, lines)
         else:
             tls = self._context() if receiver.kind == "syslog_tls" else None
             await syslog.send_stream(host, port, lines, tls=tls)
 
-    async def _post(self, receiver: Receiver, batch: Sequence[Linked]) -> None:
-        body = b"".join(rules.json_line(one) for one in batch)
+    async def _post(self, receiver: Receiver, batch: Sequence[Document]) -> None:
+        body = b"".join(rules.json_line(one.fields) for one in batch)
         # The same batch sent again bears the same name, so that a receiver can know it.
         headers = {
             "Content-Type": "application/x-ndjson",
-            "Idempotency-Key": f"{receiver.id}-{batch[0].sequence}-{batch[-1].sequence}",
+            "Idempotency-Key": f"{receiver.id}-{batch[0].fields['sequence']}-{batch[-1].fields['sequence']}",
         }
         request = Request(receiver.settings["url"], "POST", headers, body)
         answer = await self.outbound.send(request, purpose="audit")
@@ -102,8 +102,3 @@ class Delivery:
         log.warning("the audit log's receiver %s did not take its entries: %s", receiver.id, error.code)
         again = now + rules.pause(receiver.failures)
         await queries.has_failed(receiver.id, error.detail[:_LONGEST_SAID], now, again)
-
-
-def _words(one: Linked) -> str:
-    known = actions().get(one.entry.action)
-    return known.words if known else one.entry.action

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.accounts.events import TokenCreated
-from pudim_collector.features.audit.jobs import Delivery
+from pudim_collector.features.senders.events import SenderCreated
+from pudim_collector.features.receivers.jobs import Delivery
 from pudim_collector.infra.database import database
 from pudim_collector.infra.safe_http import Outbound
 from pudim_collector.kernel.clock import ManualClock
@@ -69,20 +69,20 @@ async def told(runtime: Runtime) -> Runtime:
 
 
 @pytest.fixture
-def delivery(clock: ManualClock) -> Delivery:
-    return Delivery(clock, "pudim.test", Outbound(clock))
+def delivery(runtime: Runtime, clock: ManualClock) -> Delivery:
+    return Delivery(runtime.audit, clock, "pudim.test", Outbound(clock))
 
 
 async def tell(runtime: Runtime, *names: str) -> None:
     for name in names:
         async with database.transaction():
-            runtime.trail.emit(TokenCreated(new_id(), name))
+            runtime.trail.emit(SenderCreated(new_id(), name))
 
 
 async def add(runtime: Runtime, kind: str, port: int, **settings: Any) -> UUID:
     host = settings or {"host": "127.0.0.1", "port": port}
     async with database.transaction():
-        return await runtime.audit.add_receiver(await team(), "log host", kind, host)
+        return (await runtime.receivers.add(await team(), "log host", kind, host)).id
 
 
 async def state(receiver: UUID) -> dict[str, Any]:
@@ -100,7 +100,7 @@ async def test_a_message_is_one_of_rfc_5424(told: Runtime, delivery: Delivery) -
     assert created
     assert created[1] == str(13 * 8 + 6)
     assert datetime.fromisoformat(created[2]).tzinfo is not None
-    assert (created[3], created[4]) == ("pudim.test", "token.created")
+    assert (created[3], created[4]) == ("pudim.test", "sender.created")
     assert r'target_name="a \"quoted\] na\\me and more"' in created[5]
     assert added[4] == "receiver.added"
 
@@ -127,7 +127,7 @@ async def test_a_dead_receiver_misses_nothing_and_is_tried_less_and_less(
     clock.advance(timedelta(minutes=6))
     async with listening(port) as server:
         # Another process, which knows only what the database does.
-        await Delivery(clock, "pudim.test", Outbound(clock)).run_once()
+        await Delivery(told.audit, clock, "pudim.test", Outbound(clock)).run_once()
     assert server.names == ["while away 1", "while away 2"]
     after = await state(receiver)
     assert (after["failures"], after["failing_since"], after["last_error"]) == (0, None, None)
@@ -158,7 +158,7 @@ async def test_more_than_a_batch_arrives_in_order(told: Runtime, delivery: Deliv
         await add(told, "syslog_tcp", server.port)
         async with database.transaction():
             for name in names:
-                told.trail.emit(TokenCreated(new_id(), name))
+                told.trail.emit(SenderCreated(new_id(), name))
         await delivery.run_once()
     assert server.names[1:] == names
 
