@@ -33,4 +33,9 @@ async def team() -> UUID:
     return found
 
 
-__all__ = ["INSTALLATION", "actions", "entries", "rows", "team"]
+async def of_team(chain: UUID) -> dict[str, dict[str, Any]]:
+    """A team's own log: the newest entry of each action."""
+    return {row["action"]: row for row in await entries() if row["chain"] == chain}
+
+
+__all__ = ["INSTALLATION", "actions", "entries", "of_team", "rows", "team"]

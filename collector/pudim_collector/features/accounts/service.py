@@ -169,8 +169,8 @@ class Accounts:
             await queries.add_user(user, key, now)
             await queries.add_owner(team_id, user.id, now)
             session_id, secret = await self._add_session(user, visitor)
-        self._emit(events.OwnerCreated(user.id, visitor.address))
-        self._emit(events.SignedIn(user.id, session_id, visitor.address))
+            self._emit(events.OwnerCreated(user.id, visitor.address))
+            self._emit(events.SignedIn(user.id, session_id, visitor.address))
         return OpenSession(session_id, secret)
 
     # People and their sessions, for the feature that lets them in
@@ -197,9 +197,9 @@ class Accounts:
         try:
             async with database.transaction():
                 await queries.add_user(user, rules.email_key(user.email), self._clock.now())
+                self._emit(events.PersonAdded(user.id, user.name))
         except UniqueViolation as error:
             raise EmailTakenError from error
-        self._emit(events.PersonAdded(user.id, user.name))
 
     async def user(self, user_id: UUID) -> UserRecord | None:
         return await queries.get_user(user_id)
@@ -263,7 +263,7 @@ class Accounts:
                 created_at=now - rules.SESSION_LIFE, last_seen_at=now - rules.SESSION_IDLE
             )
             session_id, secret = await self._add_session(user, visitor)
-        self._emit(events.SignedIn(user.id, session_id, visitor.address))
+            self._emit(events.SignedIn(user.id, session_id, visitor.address))
         return OpenSession(session_id, secret)
 
     async def renew_session(self, session_id: UUID, *, proved: bool = False) -> OpenSession:

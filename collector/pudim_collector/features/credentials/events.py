@@ -10,7 +10,7 @@ from pudim_collector.infra.auditing import Actor, audited
 _USER = Actor("user", "user_id")
 
 
-@audited("password.changed", "changed the password", actor=_USER)
+@audited("password.changed", "changed the password", actor=_USER, of_person=True)
 @dataclass(frozen=True)
 class PasswordChanged:
     user_id: UUID
@@ -31,14 +31,14 @@ class PasswordResetAsked:
     address: str
 
 
-@audited("password.reset", "set a new password through a link", actor=_USER)
+@audited("password.reset", "set a new password through a link", actor=_USER, of_person=True)
 @dataclass(frozen=True)
 class PasswordReset:
     user_id: UUID
     address: str
 
 
-@audited("account.email_changed", "changed the address of the account", actor=_USER)
+@audited("account.email_changed", "changed the address of the account", actor=_USER, of_person=True)
 @dataclass(frozen=True)
 class EmailChanged:
     user_id: UUID

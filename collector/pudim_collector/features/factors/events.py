@@ -10,34 +10,40 @@ from pudim_collector.infra.auditing import Actor, Result, audited
 _USER = Actor("user", "user_id")
 
 
-@audited("factor.added", "added a second factor", actor=_USER)
+@audited("factor.added", "added a second factor", actor=_USER, of_person=True)
 @dataclass(frozen=True)
 class FactorAdded:
     user_id: UUID
     kind: str
 
 
-@audited("factor.removed", "removed a second factor")
+@audited("factor.removed", "removed a second factor", of_person=True)
 @dataclass(frozen=True)
 class FactorRemoved:
     user_id: UUID
     kind: str
 
 
-@audited("factor.refused", "could not show a second factor", actor=_USER, result=Result.REFUSED)
+@audited(
+    "factor.refused",
+    "could not show a second factor",
+    actor=_USER,
+    result=Result.REFUSED,
+    of_person=True,
+)
 @dataclass(frozen=True)
 class FactorRefused:
     user_id: UUID
     address: str
 
 
-@audited("factor.codes_made", "made new recovery codes", actor=_USER)
+@audited("factor.codes_made", "made new recovery codes", actor=_USER, of_person=True)
 @dataclass(frozen=True)
 class RecoveryCodesMade:
     user_id: UUID
 
 
-@audited("factor.code_used", "used a recovery code", actor=_USER)
+@audited("factor.code_used", "used a recovery code", actor=_USER, of_person=True)
 @dataclass(frozen=True)
 class RecoveryCodeUsed:
     user_id: UUID

@@ -8,7 +8,7 @@ from uuid import UUID
 from pudim_collector.infra.auditing import Actor, Result, Target, audited
 
 
-@audited("passkey.added", "added a passkey", target=Target("passkey", "passkey_id", "name"))
+@audited("passkey.added", "added a passkey", target=Target("passkey", "passkey_id", "name"), of_person=True)
 @dataclass(frozen=True)
 class PasskeyAdded:
     user_id: UUID
@@ -16,7 +16,7 @@ class PasskeyAdded:
     name: str
 
 
-@audited("passkey.removed", "removed a passkey", target=Target("passkey", "passkey_id"))
+@audited("passkey.removed", "removed a passkey", target=Target("passkey", "passkey_id"), of_person=True)
 @dataclass(frozen=True)
 class PasskeyRemoved:
     user_id: UUID

@@ -116,7 +116,11 @@ class Sessions:
         user = await self._accounts.user_by_email(email)
         attempt = await self._begin(account, user, visitor)
         if not await self._accounts.password_is_right(user, password) or user is None:
-            self._emit(SignInRefused(rules.digest(account).hex()[:16], visitor.address, "wrong"))
+            self._emit(
+                SignInRefused(
+                    rules.digest(account).hex()[:16], visitor.address, "wrong", user.id if user else None
+                )
+            )
             raise SignInError
         await attempt.succeeded()
         return await self.enter(user, visitor, path=path, instead_of=instead_of)
