@@ -38,6 +38,7 @@ SYSTEM = {
     "accounts/sql/token.sql": "which token asks is found by it, and with that its scope",
     "audit/queries.py:_NAMES": "what an entry is about is named when it is written",
     "completeness/sql/save.sql": "a job judges all teams' days",
+    "factors/queries.py:_DEMANDED_OF": "a person's own memberships",
     "notices/sql/save.sql": "ingest keeps what each agent says of its own server",
     "teams/queries.py:teams_of": "a person's own memberships",
     "teams/queries.py:_INVITATIONS": "a part of statements; each says where",

@@ -44,6 +44,7 @@ def team_page(*, manages: bool = True, **changes: Any) -> dict[str, Any]:
         "link": None,
         "roles": [{"value": "viewer", "name": "viewer"}, {"value": OWN, "name": HOSTILE}],
         "you": "1",
+        "demand": {"demanded": False, "members": 2, "without": 1},
         "may": dict.fromkeys(("manage", "change", "hand_over", "delete"), manages),
         "refusal": None,
         **changes,

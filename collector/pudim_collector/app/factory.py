@@ -44,6 +44,7 @@ def web_application(runtime: Runtime) -> Litestar:
             "credentials": runtime.credentials,
             "passkeys": runtime.passkeys,
             "factors": runtime.factors,
+            "demands": runtime.demands,
             "servers": runtime.servers,
             "teams": runtime.teams,
             "metrics": runtime.metrics,

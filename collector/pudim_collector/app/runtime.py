@@ -33,7 +33,13 @@ from pudim_collector.features.audit.service import AuditLog, Trail
 from pudim_collector.features.commands.service import ASKED, HostCommands
 from pudim_collector.features.completeness.service import DayLedger
 from pudim_collector.features.credentials.service import Credentials
-from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS, EnrolledFactors, Factors
+from pudim_collector.features.factors.service import (
+    RECOVERY_KEYS,
+    TOTP_SECRETS,
+    Demands,
+    EnrolledFactors,
+    Factors,
+)
 from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
@@ -95,6 +101,7 @@ class Runtime:
     credentials: Credentials
     passkeys: Passkeys
     factors: Factors
+    demands: Demands
     servers: Servers
     directory: TeamsServers
     teams: Teams
@@ -146,8 +153,15 @@ class Runtime:
         )
         sealers = Sealers(key_ring(settings, clock.now()), key)
         mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock)
+        demands = Demands(emit=trail.emit)
         sessions = Sessions(
-            accounts, attempts, clock, factors=EnrolledFactors(), letters=mailer, emit=trail.emit
+            accounts,
+            attempts,
+            clock,
+            factors=EnrolledFactors(),
+            policy=demands,
+            letters=mailer,
+            emit=trail.emit,
         )
         passkeys = Passkeys(settings.url, sessions, clock, emit=trail.emit)
         notices = HostNotices(announcements, clock)
@@ -189,6 +203,7 @@ class Runtime:
                 recovery=sealers.of(RECOVERY_KEYS),
                 emit=trail.emit,
             ),
+            demands,
             servers,
             TeamsServers(),
             Teams(

@@ -18,6 +18,8 @@ from pudim_collector.infra.permissions import Permission
 from pudim_collector.infra.scoping import NO_FLEET, Fleet, Scope
 
 _OPT = "access"
+ENROL_PATH = "/account/enrol"
+"""Where who lacks the second factor that his team demands adds one."""
 SCOPE_ARGUMENT = "within"
 """What a handler calls the Scope that it is given."""
 
@@ -49,6 +51,14 @@ class PermissionMissingError(PudimError):
         self.permission = permission
 
 
+class FactorNeededError(PudimError):
+    """This team demands a second factor of its members, and this account has none."""
+
+    code = "factor_needed"
+    status = 403
+    hint = "Sign in to Pudim with a browser and add an authenticator app or a passkey. API tokens of the account work again then."
+
+
 class NoSenderTokenError(PudimError):
     """This takes metrics from senders, who show their token."""
 
@@ -74,11 +84,15 @@ class UndeclaredAccessError(PudimError):
 
 @dataclass(frozen=True)
 class Requires:
-    """A permission for the whole team; for the server that the path parameter `on` names; or, with `each`, for anything."""
+    """A permission for the whole team; for the server that the path parameter `on` names; or, with `each`, for anything.
+
+    With `enrolling` it is open also to who lacks the second factor that his team demands.
+    """
 
     permission: str
     on: str | None = None
     each: bool = False
+    enrolling: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,13 +111,16 @@ class ForSenders:
 Access: TypeAlias = Requires | Public | ForSenders
 
 
-def requires(permission: str, *, on: str | None = None, each: bool = False) -> dict[str, Any]:
+def requires(
+    permission: str, *, on: str | None = None, each: bool = False, enrolling: bool = False
+) -> dict[str, Any]:
     """For a handler's, controller's or router's `opt`.
 
     Held for the whole team, unless `on` names the path parameter with the server for which it is enough; with `each` it is
-    enough to hold it for any server, and the handler takes `within: NamedDependency[Scope]` and keeps to it.
+    enough to hold it for any server, and the handler takes `within: NamedDependency[Scope]` and keeps to it. `enrolling`
+    is for what somebody needs who has to add a second factor first, and for ways out of that.
     """
-    return {_OPT: Requires(permission, on, each)}
+    return {_OPT: Requires(permission, on, each, enrolling)}
 
 
 def public(reason: str, *, identify: bool = False) -> dict[str, Any]:
@@ -151,7 +168,8 @@ class Principal:
 
     `permissions` are held for the whole team, `grants` for some of its servers. `tenancy` is the version of who has which
     servers that they were read with; the gate adds the `fleet` of that version or of a later one. `language` and `time_zone`
-    are what he chose to read pages in, None for what the browser asks for.
+    are what he chose to read pages in, None for what the browser asks for. Who `lacks_factor` is in a team that demands a
+    second factor, and has none; of a token, who made it.
     """
 
     kind: PrincipalKind
@@ -169,6 +187,7 @@ class Principal:
     teams: tuple[TeamName, ...] = ()
     operator: bool = False
     tenancy: int = 0
+    lacks_factor: bool = False
     fleet: Fleet = field(default=NO_FLEET, repr=False, compare=False)
 
     def may(self, permission: str) -> bool:

@@ -22,7 +22,6 @@ class Step(StrEnum):
     """What is missing between a right password and a session."""
 
     FACTOR = "factor"
-    ENROL = "enrol"
 
     @property
     def path(self) -> str:

@@ -28,6 +28,7 @@ from pudim_collector.infra.auth import (
     Authenticator,
     BadSenderTokenError,
     BadTokenError,
+    FactorNeededError,
     ForSenders,
     NoSenderTokenError,
     NotSignedInError,
@@ -139,6 +140,8 @@ class Gate(ASGIMiddleware):
         connection.scope["user"] = principal  # also of who is refused: the audit log tells of him
         if self.addresses is not None:
             await self.addresses.check(principal, connection.client.host if connection.client else None)
+        if principal.lacks_factor and not access.enrolling:
+            raise FactorNeededError
         self._check_permission(connection, access, principal)
         return principal
 

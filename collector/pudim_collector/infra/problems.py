@@ -19,8 +19,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.auth import (
+    ENROL_PATH,
     BadSenderTokenError,
     BadTokenError,
+    FactorNeededError,
     NoSenderTokenError,
     NotSignedInError,
 )
@@ -76,6 +78,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         return _to_sign_in(request)
     if isinstance(error, SudoNeededError) and wants_page(request):
         return _to_proof(request)
+    if isinstance(error, FactorNeededError) and wants_page(request):
+        return _to_enrolment(request)
     problem = problem_of(error)
     request.scope["state"]["problem"] = (problem.code, problem.detail)  # for the audit log
     problem.request_id = request.scope["state"].get(STATE, UNSET)
@@ -185,6 +189,12 @@ def _to_proof(request: Request[Any, Any, Any]) -> Response[Any]:
     if "hx-request" in request.headers:
         return Response("", status_code=403, headers={"HX-Redirect": target})
     return Redirect(target, status_code=303)
+
+
+def _to_enrolment(request: Request[Any, Any, Any]) -> Response[Any]:
+    if "hx-request" in request.headers:
+        return Response("", status_code=403, headers={"HX-Redirect": ENROL_PATH})
+    return Redirect(ENROL_PATH, status_code=303)
 
 
 def _path_of(address: str) -> str:

@@ -14,6 +14,8 @@ from pudim_collector.features.accounts import FEATURE as ACCOUNTS
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.attempts import FEATURE as ATTEMPTS
 from pudim_collector.features.attempts.service import Attempts
+from pudim_collector.features.factors import FEATURE as FACTORS
+from pudim_collector.features.passkeys import FEATURE as PASSKEYS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
 from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.teams import FEATURE as TEAMS
@@ -29,7 +31,7 @@ EMAIL = "Ada@example.org"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PAGE = {"accept": "text/html"}
 FEATURES = (ACCOUNTS, ATTEMPTS, SESSIONS)
-TABLES = (ACCOUNTS, TEAMS, ATTEMPTS, SESSIONS)
+TABLES = (ACCOUNTS, TEAMS, ATTEMPTS, SESSIONS, PASSKEYS, FACTORS)
 PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
 
 

@@ -45,8 +45,6 @@ PUBLIC = {
     "POST /reset/{link}": "the link is the secret",
     "GET /sign-in/factor": "half a session is shown",
     "POST /sign-in/factor": "half a session is shown",
-    "GET /sign-in/enrol": "half a session is shown",
-    "POST /sign-in/enrol": "half a session is shown",
     "POST /sign-in/passkey": "one is not signed in yet",
     "POST /sign-in/passkey/options": "one is not signed in yet",
     "POST /sign-in/factor/passkey": "half a session is shown",

@@ -23,7 +23,14 @@ from pudim_collector.features.attempts.service import Attempts
 from pudim_collector.features.credentials import FEATURE as CREDENTIALS
 from pudim_collector.features.credentials.service import Credentials
 from pudim_collector.features.factors import FEATURE as FACTORS
-from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS, EnrolledFactors, Factors
+from pudim_collector.features.factors import queries
+from pudim_collector.features.factors.service import (
+    RECOVERY_KEYS,
+    TOTP_SECRETS,
+    Demands,
+    EnrolledFactors,
+    Factors,
+)
 from pudim_collector.features.passkeys import FEATURE as PASSKEYS
 from pudim_collector.features.passkeys.service import Passkeys
 from pudim_collector.features.sessions import FEATURE as SESSIONS
@@ -38,24 +45,19 @@ from pudim_collector.infra.mail.outbox import SEALED_MAIL
 from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.pages import Pages
 from pudim_collector.infra.passwords import Passwords
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.sealing import Sealers
 from pudim_collector.kernel.clock import ManualClock
 from tests.collector.accounts.conftest import CHEAP, EMAIL, PAGE, PASSWORD
+from tests.collector.app.site import clock, runtime
+from tests.collector.teams.conftest import app, owner, team
+
+__all__ = ["app", "clock", "owner", "runtime", "team"]
 
 FEATURES = (ACCOUNTS, ATTEMPTS, SESSIONS, CREDENTIALS, PASSKEYS, FACTORS)
 PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
 SITE = "https://pudim.test"
 ME = "/api/v2/me"
-
-
-@dataclass
-class Policy:
-    """Whether a second factor is demanded of everybody; tests set it."""
-
-    demanded: bool = False
-
-    async def demands(self, user_id: UUID) -> bool:
-        return self.demanded
 
 
 @dataclass
@@ -68,7 +70,6 @@ class House:
     sealers: Sealers
     factors: Factors
     passkeys: Passkeys
-    policy: Policy
     clock: ManualClock
     events: list[object] = field(default_factory=list)
 
@@ -85,6 +86,10 @@ class House:
         answer = await browser.post(link, data={"name": "Ada", "email": EMAIL, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
         return UUID((await browser.get(ME)).json()["id"])
+
+    async def demand(self, *, demanded: bool = True) -> None:
+        """A second factor of the team's members."""
+        await queries.set_demand(Scope(await self.accounts.ensure_team()), demanded=demanded)
 
     async def sign_in(self, browser: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
         form = {"email": EMAIL, "password": password, "next": "/servers"}
@@ -144,7 +149,7 @@ async def make_house(fresh_database: str, tmp_path: Path) -> AsyncIterator[Calla
 
     def make(url: str = SITE, *, sends_mail: bool = True) -> House:
         events: list[object] = []
-        policy, attempts = Policy(), Attempts(clock)
+        demands, attempts = Demands(emit=events.append), Attempts(clock)
         server = SmtpServer.parse("smtp://127.0.0.1", "pudim@pudim.test") if sends_mail else None
         mailer = Mailer(database, server, sealers.of(SEALED_MAIL), clock)
         accounts = Accounts(clock, PERMISSIONS, passwords=Passwords(CHEAP), emit=events.append)
@@ -153,7 +158,7 @@ async def make_house(fresh_database: str, tmp_path: Path) -> AsyncIterator[Calla
             attempts,
             clock,
             factors=EnrolledFactors(),
-            policy=policy,
+            policy=demands,
             letters=mailer,
             emit=events.append,
         )
@@ -190,7 +195,6 @@ async def make_house(fresh_database: str, tmp_path: Path) -> AsyncIterator[Calla
             sealers,
             factors,
             passkeys,
-            policy,
             clock,
             events,
         )

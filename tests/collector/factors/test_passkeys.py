@@ -156,9 +156,9 @@ async def test_it_proves_again_and_is_removed_after_a_proof(house: House) -> Non
         assert done.json() == {"location": "/account/factors"}
         assert browser.cookies["__Host-pudim"] != before
         passkey_id = (await browser.get("/api/v2/passkeys")).json()["items"][0]["id"]
-        house.policy.demanded = True
+        await house.demand()
         assert (await post(browser, f"/account/factors/passkeys/{passkey_id}/remove")).status_code == 409
-        house.policy.demanded = False
+        await house.demand(demanded=False)
         assert (await post(browser, f"/account/factors/passkeys/{passkey_id}/remove")).status_code == 303
         shown = device.answer(await options(browser, SIGN_IN))
         assert (await answered(browser, SIGN_IN, shown)).status_code == 403

@@ -20,6 +20,7 @@ class Passkey extends HTMLElement {
       const entered = await post(this.asked("post"), answer);
       location.assign(String(entered["location"]));
     } catch (failure) {
+      if (failure instanceof Refused && failure.code === "sudo_needed") return prove();
       this.say(words(failure));
     }
   }
@@ -80,8 +81,22 @@ async function post(path: string, content: Options): Promise<Options> {
     body: JSON.stringify(content),
   });
   const said = (await answer.json()) as Options;
-  if (!answer.ok) throw new Error(`${String(said["detail"] ?? "")} ${String(said["hint"] ?? "")}`.trim());
+  if (!answer.ok) throw new Refused(said);
   return said;
+}
+
+class Refused extends Error {
+  readonly code: string;
+
+  constructor(problem: Options) {
+    super(`${String(problem["detail"] ?? "")} ${String(problem["hint"] ?? "")}`.trim());
+    this.code = String(problem["code"] ?? "");
+  }
+}
+
+// As the server leads there from a form, and from there back to this page.
+function prove(): void {
+  location.assign(`/account/prove?next=${encodeURIComponent(location.pathname)}`);
 }
 
 // The browser names what went wrong; what it says of it is for programmers.

@@ -64,7 +64,7 @@ class AccountPages(Controller):
             return _setup_page(request, data, refusal)
         return let_in(request, Entry(opened.secret, opened.life))
 
-    @post("/sign-out", opt=requires("account:read"), status_code=_SEE_OTHER)
+    @post("/sign-out", opt=requires("account:read", enrolling=True), status_code=_SEE_OTHER)
     async def sign_out(
         self, request: Asked, principal: NamedDependency[Principal], accounts: NamedDependency[Accounts]
     ) -> Answer:

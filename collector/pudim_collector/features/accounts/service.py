@@ -330,6 +330,7 @@ class Accounts:
             grants=self._granted(standing, held=None),
             operator=standing.operator,
             tenancy=standing.tenancy,
+            lacks_factor=session.lacks_factor,
         )
 
     def _held(self, standing: Standing) -> frozenset[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from pudim_collector.infra.auditing import Actor, Result, audited
+from pudim_collector.infra.auditing import Actor, Result, Target, audited
 
 _USER = Actor("user", "user_id")
 
@@ -49,3 +50,15 @@ class RecoveryCodeUsed:
     user_id: UUID
     address: str
     left: int
+
+
+@audited(
+    "team.second_factor_changed",
+    "changed whether the team demands a second factor of its members",
+    target=Target("team", "team_id"),
+)
+@dataclass(frozen=True)
+class TeamDemandChanged:
+    team_id: UUID
+    before: Mapping[str, bool]
+    after: Mapping[str, bool]

@@ -17,18 +17,17 @@ from msgspec import to_builtins
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.attempts.service import SlowDownError
-from pudim_collector.features.factors.schemas import CodeForm, SecondFactorState
+from pudim_collector.features.factors.schemas import CodeForm, CodesForm, SecondFactorState
 from pudim_collector.features.factors.service import (
     PASSKEY,
     FactorDemandedError,
     Factors,
-    NoFactorError,
     NothingPendingError,
     WrongCodeError,
 )
 from pudim_collector.features.passkeys.service import Passkeys
 from pudim_collector.features.sessions.service import HalfSessionError, Sessions
-from pudim_collector.infra.auth import Principal, public, requires
+from pudim_collector.infra.auth import ENROL_PATH, Principal, public, requires, safe_local_path
 from pudim_collector.infra.entering import HALF, Step, brought, give, let_in, visitor_of
 from pudim_collector.infra.pages import render
 from pudim_collector.infra.rate_limits.metering import limited
@@ -40,6 +39,7 @@ Answer: TypeAlias = Response[Any]
 _SEE_OTHER: Literal[303] = 303
 _OWN = "/account/factors"
 _HALF = "half a session is shown by its cookie"
+_ADDING = requires("account:secure", enrolling=True)
 
 
 class FactorPages(Controller):
@@ -72,31 +72,25 @@ class FactorPages(Controller):
             return await _second_step_page(request, factors, sessions, passkeys, refusal)
         return let_in(request, entry)
 
-    @get(Step.ENROL.path, opt=public(_HALF))
-    async def must_enrol(
-        self, request: Asked, factors: NamedDependency[Factors], sessions: NamedDependency[Sessions]
-    ) -> Answer:
-        return await _enrol_page(request, factors, sessions)
-
-    @post(Step.ENROL.path, opt=public(_HALF) | limited(Action.SIGN_IN), status_code=200)
+    @get(ENROL_PATH, opt=_ADDING, guards=[person])
     async def enrol(
         self,
         request: Asked,
+        principal: NamedDependency[Principal],
         factors: NamedDependency[Factors],
-        sessions: NamedDependency[Sessions],
-        data: URLEncodedBody[CodeForm],
+        passkeys: NamedDependency[Passkeys],
     ) -> Answer:
-        try:
-            entry, codes = await factors.enter_enrolled(
-                brought(request, HALF), data.code, visitor_of(request)
-            )
-        except HalfSessionError:
-            return _again()
-        except (WrongCodeError, SlowDownError, NothingPendingError) as refusal:
-            return await _enrol_page(request, factors, sessions, refusal)
-        answer = _codes_page(request, codes, entry.path)
-        give(request, answer, entry)
-        return answer
+        """For who lacks what his team demands: a factor, then codes for the day that it is lost."""
+        state = await factors.overview(principal.id)
+        if state.kinds and state.codes_left is not None:
+            return Redirect("/", status_code=_SEE_OTHER)
+        return render(
+            request,
+            "factors/enrol.html",
+            title="Recovery codes" if state.kinds else "Add a second factor",
+            lacking=not state.kinds,
+            passkey_trouble=_trouble(request, passkeys),
+        )
 
     @get(_OWN, opt=requires("account:secure"), guards=[person])
     async def own(
@@ -108,13 +102,13 @@ class FactorPages(Controller):
     ) -> Answer:
         return await _own_page(request, principal, factors, passkeys)
 
-    @get(f"{_OWN}/app", opt=requires("account:secure"), guards=[person, proven])
+    @get(f"{_OWN}/app", opt=_ADDING, guards=[person, proven])
     async def new_app(
         self, request: Asked, principal: NamedDependency[Principal], factors: NamedDependency[Factors]
     ) -> Answer:
         return await _app_page(request, principal, factors)
 
-    @post(f"{_OWN}/app", opt=requires("account:secure"), guards=[person, proven], status_code=200)
+    @post(f"{_OWN}/app", opt=_ADDING, guards=[person, proven], status_code=200)
     async def confirm_app(
         self,
         request: Asked,
@@ -127,7 +121,8 @@ class FactorPages(Controller):
             codes = await factors.confirm_totp(principal.id, data.code, visitor_of(request))
         except (WrongCodeError, SlowDownError, NothingPendingError) as refusal:
             return await _app_page(request, principal, factors, refusal)
-        answer = _codes_page(request, codes, _OWN) if codes else _to_own()
+        after = "/" if principal.lacks_factor else _OWN
+        answer = _codes_page(request, codes, after) if codes else Redirect(after, status_code=_SEE_OTHER)
         give(request, answer, await sessions.renew(principal))
         return answer
 
@@ -175,14 +170,11 @@ class FactorPages(Controller):
         request: Asked,
         principal: NamedDependency[Principal],
         factors: NamedDependency[Factors],
-        passkeys: NamedDependency[Passkeys],
         sessions: NamedDependency[Sessions],
+        data: URLEncodedBody[CodesForm],
     ) -> Answer:
-        try:
-            codes = await factors.make_codes(principal.id)
-        except NoFactorError as refusal:
-            return await _own_page(request, principal, factors, passkeys, refusal)
-        answer = _codes_page(request, codes, _OWN)
+        codes = await factors.make_codes(principal.id)
+        answer = _codes_page(request, codes, safe_local_path(data.next, _OWN))
         give(request, answer, await sessions.renew(principal))
         return answer
 
@@ -213,29 +205,6 @@ async def _second_step_page(
     )
 
 
-async def _enrol_page(
-    request: Asked, factors: Factors, sessions: Sessions, refusal: PudimError | None = None
-) -> Answer:
-    try:
-        half = await sessions.half(brought(request, HALF), Step.ENROL)
-    except HalfSessionError:
-        return _again()
-    email = await sessions.email_of(half)
-    pending = await factors.pending_totp(half.user_id, email)
-    return _told(
-        render(
-            request,
-            "factors/enrol.html",
-            title="Add a second factor",
-            status=refusal.status if refusal else 200,
-            secret=pending.secret,
-            qr=_qr(pending.uri),
-            errors=_errors(refusal),
-        ),
-        refusal,
-    )
-
-
 async def _app_page(
     request: Asked, principal: Principal, factors: Factors, refusal: PudimError | None = None
 ) -> Answer:
@@ -248,6 +217,7 @@ async def _app_page(
             status=refusal.status if refusal else 200,
             secret=pending.secret,
             qr=_qr(pending.uri),
+            back=ENROL_PATH if principal.lacks_factor else _OWN,
             errors=_errors(refusal),
         ),
         refusal,

@@ -28,5 +28,11 @@ class RecoveryCodes(Struct):
     codes: list[str]
 
 
+class CodesForm(Struct):
+    """`next` is where to go on to when the codes have been seen."""
+
+    next: str = ""
+
+
 class CodeForm(Struct):
     code: str = ""

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 import pyotp
@@ -18,13 +19,16 @@ from pudim_collector.features.attempts.service import Attempts
 from pudim_collector.features.factors import events, queries, rules
 from pudim_collector.features.passkeys.service import Passkeys, has_passkeys
 from pudim_collector.features.sessions.service import Sessions
+from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Entry, Step, Visitor
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.sealing import SealedColumn, Sealer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
 
+TeamDemand: TypeAlias = queries.TeamDemand
 TOTP_SECRETS = SealedColumn("totp_secrets", "sealed", owner="id", purpose="totp")
 RECOVERY_KEYS = SealedColumn("recovery_keys", "sealed", owner="user_id", purpose="recovery codes")
 TOTP, PASSKEY = "totp", "passkey"
@@ -50,11 +54,19 @@ class NothingPendingError(PudimError):
 
 
 class FactorDemandedError(PudimError):
-    """Your team demands a second factor, and this is your last one."""
+    """A team that you are in demands a second factor, and this is your last one."""
 
     code = "factor_demanded"
     status = 409
     hint = "Add another one first."
+
+
+class OwnFactorError(PudimError):
+    """Who demands a second factor of a team has one himself, and you have none."""
+
+    code = "own_factor"
+    status = 409
+    hint = "Add an authenticator app or a passkey to your account first."
 
 
 class NoFactorError(PudimError):
@@ -90,6 +102,38 @@ class EnrolledFactors:
         app = await queries.find_totp(user_id, confirmed=True)
         found = {TOTP} if app is not None else set()
         return frozenset(found | ({PASSKEY} if await has_passkeys(user_id) else set()))
+
+
+class Demands:
+    """Which teams demand a second factor of their members. Implements pudim_collector.features.sessions.service.FactorPolicy."""
+
+    def __init__(self, *, emit: Callable[[object], None] = log_event) -> None:
+        self._emit, self._enrolled = emit, EnrolledFactors()
+
+    async def demands(self, user_id: UUID) -> bool:
+        return await queries.is_demanded_of(user_id)
+
+    async def version(self, principal: Principal, *, lock: bool = False) -> str:
+        team = Scope(principal.team_id)
+        demanded = await queries.lock_demand(team) if lock else (await queries.team_demand(team)).demanded
+        return version_of(principal.team_id, demanded)
+
+    async def change(self, principal: Principal, *, demanded: bool) -> None:
+        """It counts with the next request of each member. Raises OwnFactorError."""
+        team = Scope(principal.team_id)
+        if demanded and not await self._enrolled.kinds_of(principal.id):
+            raise OwnFactorError
+        async with database.transaction():
+            before = await queries.lock_demand(team)
+            if before == demanded:
+                return
+            await queries.set_demand(team, demanded=demanded)
+            self._emit(events.TeamDemandChanged(team.team_id, {"demanded": before}, {"demanded": demanded}))
+
+
+async def team_demand(principal: Principal) -> TeamDemand:
+    """Of the team that he is in."""
+    return await queries.team_demand(Scope(principal.team_id))
 
 
 class Factors:
@@ -206,14 +250,6 @@ class Factors:
             entry = await self._sessions.finish(half, visitor)
         await attempt.succeeded()
         return entry
-
-    async def enter_enrolled(
-        self, half_secret: str, code: str, visitor: Visitor
-    ) -> tuple[Entry, Sequence[str]]:
-        """For who must have a factor and had none: a session, and recovery codes. Raises as `enter` and `confirm_totp`."""
-        half = await self._sessions.half(half_secret, Step.ENROL)
-        codes = await self.confirm_totp(half.user_id, code, visitor)
-        return await self._sessions.finish(half, visitor), codes
 
     async def _shown(self, user_id: UUID, code: str, visitor: Visitor) -> bool:
         if rules.is_totp(code):

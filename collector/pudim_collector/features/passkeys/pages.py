@@ -15,7 +15,7 @@ from litestar.params import JSONBody
 from pudim_collector.features.passkeys.schemas import Entered, NewPasskey, PasskeyAnswer, credential_of
 from pudim_collector.features.passkeys.service import Passkeys, Purpose
 from pudim_collector.features.sessions.service import Sessions
-from pudim_collector.infra.auth import Principal, public, requires, safe_local_path
+from pudim_collector.infra.auth import ENROL_PATH, Principal, public, requires, safe_local_path
 from pudim_collector.infra.entering import HALF, Entry, brought, give, visitor_of
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
@@ -28,6 +28,7 @@ _FACTOR = "/sign-in/factor/passkey"
 _PROVE = f"{PROVE_PATH}/passkey"
 _AFTER = "/account/factors"
 _TO_SIGN_IN = public("to sign in") | limited(Action.SIGN_IN)
+_ADDING = requires("account:secure", enrolling=True)
 _BY_HALF = public("half a session is shown by its cookie") | limited(Action.SIGN_IN)
 
 
@@ -56,7 +57,9 @@ class PasskeyPages(Controller):
         entry = await passkeys.enter(brought(request, HALF), credential_of(data), visitor_of(request))
         return _entered(request, entry, entry.path)
 
-    @post(f"{_PROVE}/options", opt=requires("account:secure"), guards=[person], status_code=200)
+    @post(
+        f"{_PROVE}/options", opt=requires("account:secure", enrolling=True), guards=[person], status_code=200
+    )
     async def proof_options(
         self, principal: NamedDependency[Principal], passkeys: NamedDependency[Passkeys]
     ) -> dict[str, Any]:
@@ -64,7 +67,7 @@ class PasskeyPages(Controller):
 
     @post(
         _PROVE,
-        opt=requires("account:secure") | limited(Action.SIGN_IN),
+        opt=requires("account:secure", enrolling=True) | limited(Action.SIGN_IN),
         guards=[person],
         status_code=200,
     )
@@ -78,7 +81,7 @@ class PasskeyPages(Controller):
         entry = await passkeys.prove(principal, credential_of(data), visitor_of(request))
         return _entered(request, entry, safe_local_path(data.next, _AFTER))
 
-    @post(f"{_OWN}/options", opt=requires("account:secure"), guards=[person, proven], status_code=200)
+    @post(f"{_OWN}/options", opt=_ADDING, guards=[person, proven], status_code=200)
     async def registration_options(
         self,
         principal: NamedDependency[Principal],
@@ -87,7 +90,7 @@ class PasskeyPages(Controller):
     ) -> dict[str, Any]:
         return await passkeys.registering(await sessions.person(principal))
 
-    @post(_OWN, opt=requires("account:secure"), guards=[person, proven], status_code=200)
+    @post(_OWN, opt=_ADDING, guards=[person, proven], status_code=200)
     async def register(
         self,
         request: Asked,
@@ -97,7 +100,8 @@ class PasskeyPages(Controller):
         data: JSONBody[NewPasskey],
     ) -> Response[Entered]:
         await passkeys.register(principal.id, credential_of(data), data.name, visitor_of(request))
-        return _entered(request, await sessions.renew(principal), _AFTER)
+        path = ENROL_PATH if principal.lacks_factor else _AFTER
+        return _entered(request, await sessions.renew(principal), path)
 
 
 def _entered(request: Asked, entry: Entry, path: str) -> Response[Entered]:

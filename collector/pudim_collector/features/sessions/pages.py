@@ -63,13 +63,13 @@ class SessionPages(Controller):
             return _sign_in_page(request, data, refusal)
         return let_in(request, entry)
 
-    @get(PROVE_PATH, opt=requires("account:secure"), guards=[person])
+    @get(PROVE_PATH, opt=requires("account:secure", enrolling=True), guards=[person])
     async def proof_page(self, request: Asked) -> Answer:
         return _proof_page(request, ProofForm(next=request.query_params.get("next", "")))
 
     @post(
         PROVE_PATH,
-        opt=requires("account:secure") | limited(Action.SIGN_IN),
+        opt=requires("account:secure", enrolling=True) | limited(Action.SIGN_IN),
         guards=[person],
         status_code=200,
     )

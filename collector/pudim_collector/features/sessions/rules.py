@@ -21,6 +21,8 @@ _BROWSERS = (
     ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"),
     ("CriOS", "Chrome"),
+    ("Chromium", "Chromium"),
+    ("HeadlessChrome", "Chrome"),
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
     ("curl", "curl"),

@@ -53,7 +53,7 @@ class SecondFactors(Protocol):
 
 
 class FactorPolicy(Protocol):
-    """The port that says whether somebody must have a second factor, whether he has one or not."""
+    """The port that says whether any team of somebody's demands a second factor, whether he has one or not."""
 
     async def demands(self, user_id: UUID) -> bool: ...
 
@@ -129,18 +129,17 @@ class Sessions:
         self, user: Person, visitor: Visitor, *, path: str = "/", instead_of: Principal | None = None
     ) -> Entry:
         """Let in whoever proved by one means to be `user`; where more is owed, half in only. For every way in."""
-        step = await self._owed(user.id)
-        if step is None:
+        if not await self._factors.kinds_of(user.id):
             return await self._open(user, visitor, path, instead_of)
         if instead_of is not None:
             await self._accounts.sign_out(instead_of)
-        half = Half(new_id(), user.id, step, path[: rules.LONGEST_PATH])
+        half = Half(new_id(), user.id, Step.FACTOR, path[: rules.LONGEST_PATH])
         secret, now = secrets.token_urlsafe(32), self._clock.now()
         await queries.add_half(
             half, rules.digest(secret), now, now + rules.HALF_SESSION_LIFE, rules.MOST_HALF_SESSIONS
         )
-        self._emit(events.FactorAsked(user.id, step, visitor.address))
-        return Entry(secret, rules.HALF_SESSION_LIFE, missing=step)
+        self._emit(events.FactorAsked(user.id, Step.FACTOR, visitor.address))
+        return Entry(secret, rules.HALF_SESSION_LIFE, missing=Step.FACTOR)
 
     async def half(self, secret: str, step: Step) -> Half:
         """Whoever owes this step. Raises HalfSessionError."""
@@ -148,10 +147,6 @@ class Sessions:
         if found is None or found.step != step:
             raise HalfSessionError
         return found
-
-    async def email_of(self, half: Half) -> str:
-        user = await self._accounts.user(half.user_id)
-        return user.email if user else ""
 
     async def finish(self, half: Half, visitor: Visitor) -> Entry:
         """What was owed is done: a session, once. Raises HalfSessionError."""
@@ -237,11 +232,6 @@ class Sessions:
     async def demanded(self, user_id: UUID) -> bool:
         """Whether this person must have a second factor."""
         return await self._policy.demands(user_id)
-
-    async def _owed(self, user_id: UUID) -> Step | None:
-        if await self._factors.kinds_of(user_id):
-            return Step.FACTOR
-        return Step.ENROL if await self._policy.demands(user_id) else None
 
     async def _begin(self, account: str, user: Person | None, visitor: Visitor) -> Attempt:
         device = None

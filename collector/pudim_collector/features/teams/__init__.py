@@ -11,6 +11,7 @@ from pudim_collector.features.teams.routes import (
     OwnTeamsApi,
     RolesApi,
     TeamApi,
+    TeamFactorApi,
     TeamInvitationsApi,
 )
 from pudim_collector.infra.database.migrations import MigrationApp
@@ -22,6 +23,7 @@ FEATURE = Feature(
     controllers=[
         OwnTeamsApi,
         TeamApi,
+        TeamFactorApi,
         MembersApi,
         RolesApi,
         GrantsApi,
@@ -32,7 +34,7 @@ FEATURE = Feature(
     ],
     permissions={
         "team:read": Permission("See the team, its members, and what each of them may", Role.VIEWER),
-        "team:change": Permission("Rename the team"),
+        "team:change": Permission("Rename the team, and demand a second factor of its members"),
         "team:delete": Permission("Delete the team with all its servers", Role.OWNER),
         "members:manage": Permission("Invite, change and remove members, and grant roles on servers"),
         "owners:manage": Permission("Make and unmake owners, and hand the team over", Role.OWNER),

@@ -14,8 +14,10 @@ from msgspec import to_builtins
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.factors.service import Demands, OwnFactorError, team_demand
 from pudim_collector.features.teams import rules
 from pudim_collector.features.teams.schemas import (
+    DemandForm,
     GrantForm,
     InviteForm,
     JoinForm,
@@ -35,6 +37,7 @@ from pudim_collector.infra.pages import render
 from pudim_collector.infra.permissions import BUILT_IN
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
+from pudim_collector.infra.sudo import person, proven
 
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]
@@ -50,7 +53,7 @@ class TeamPages(Controller):
     async def team(self, request: Asked, principal: Who, teams: All) -> Answer:
         return await _page(request, principal, teams)
 
-    @post("/team/switch", opt=requires("account:read"), status_code=_SEE_OTHER)
+    @post("/team/switch", opt=requires("account:read", enrolling=True), status_code=_SEE_OTHER)
     async def switch(
         self,
         principal: Who,
@@ -67,6 +70,26 @@ class TeamPages(Controller):
         try:
             await teams.rename(principal, data.name)
         except rules.TeamError as refusal:
+            return await _page(request, principal, teams, refusal=refusal)
+        return _back()
+
+    @post(
+        "/team/second-factor",
+        opt=requires("team:change"),
+        guards=[person, proven],
+        status_code=_SEE_OTHER,
+    )
+    async def demand(
+        self,
+        request: Asked,
+        principal: Who,
+        teams: All,
+        demands: NamedDependency[Demands],
+        data: URLEncodedBody[DemandForm],
+    ) -> Answer:
+        try:
+            await demands.change(principal, demanded=data.demanded == "yes")
+        except OwnFactorError as refusal:
             return await _page(request, principal, teams, refusal=refusal)
         return _back()
 
@@ -277,6 +300,7 @@ async def _page(
         title="Team",
         status=refusal.status if refusal else 200,
         team=to_builtins(await teams.team(principal)),
+        demand=to_builtins(await team_demand(principal)),
         members=members,
         grants=[grant | {"who": called.get(grant["user_id"], "")} for grant in grants],
         invitations=[to_builtins(TeamInvitation.of(one, names)) for one in invited],

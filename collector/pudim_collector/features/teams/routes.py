@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from litestar import Controller, delete, get, patch, post
+from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.factors.service import Demands, team_demand
 from pudim_collector.features.teams.schemas import (
     HeldPermission,
     HeldPermissionPage,
@@ -27,16 +28,20 @@ from pudim_collector.features.teams.schemas import (
     RoleChoice,
     RoleGrant,
     RoleGrantPage,
+    SecondFactorWish,
     Team,
     TeamChoice,
     TeamInvitation,
     TeamInvitationPage,
     TeamPage,
+    TeamSecondFactor,
     TeamWish,
 )
 from pudim_collector.features.teams.service import Teams, own_names
+from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal, requires
+from pudim_collector.infra.sudo import person, proven
 
 Who = NamedDependency[Principal]
 All = NamedDependency[Teams]
@@ -53,7 +58,12 @@ class OwnTeamsApi(Controller):
         shown = paging.cut(await teams.of(principal), tuple[str, UUID], lambda one: (one.name, one.id))
         return TeamPage([Team.of(one) for one in shown], paging.next_cursor)
 
-    @post("/me/team", opt=requires("account:read"), operation_id="go_to_team", status_code=204)
+    @post(
+        "/me/team",
+        opt=requires("account:read", enrolling=True),
+        operation_id="go_to_team",
+        status_code=204,
+    )
     async def go(
         self, principal: Who, accounts: NamedDependency[Accounts], data: JSONBody[TeamChoice]
     ) -> None:
@@ -101,6 +111,33 @@ class TeamApi(Controller):
         shown = paging.cut(teams.rights.declared.items(), tuple[str], lambda one: (one[0],))
         kinds = [PermissionKind.of(name, one, teams.rights) for name, one in shown]
         return PermissionKindPage(kinds, paging.next_cursor)
+
+
+class TeamFactorApi(Controller):
+    path = "/api/v2/team/second-factor"
+    tags = ("Teams",)
+
+    @get(opt=requires("team:read"), operation_id="get_team_second_factor")
+    async def demand(
+        self, principal: Who, demands: NamedDependency[Demands], entity: NamedDependency[Entity]
+    ) -> TeamSecondFactor:
+        """Whether the team demands a second factor of its members."""
+        entity.version = await demands.version(principal)
+        return TeamSecondFactor.of(await team_demand(principal))
+
+    @put(opt=requires("team:change"), guards=[person, proven], operation_id="set_team_second_factor")
+    async def change(
+        self,
+        principal: Who,
+        demands: NamedDependency[Demands],
+        entity: NamedDependency[Entity],
+        data: JSONBody[SecondFactorWish],
+    ) -> TeamSecondFactor:
+        """Who has none adds one before anything else from then on. Who demands it has one himself."""
+        async with entity.unchanged(lambda: demands.version(principal, lock=True)):
+            await demands.change(principal, demanded=data.demanded)
+        entity.version = await demands.version(principal)
+        return TeamSecondFactor.of(await team_demand(principal))
 
 
 class MembersApi(Controller):

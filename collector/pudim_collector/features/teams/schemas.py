@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from pudim_collector.features.factors.service import TeamDemand
 from pudim_collector.features.teams.queries import (
     GrantRecord,
     InvitationRecord,
@@ -241,6 +242,30 @@ class MadeTeamInvitation(Struct):
 
     link: str
     invitation: TeamInvitation
+
+
+class TeamSecondFactor(Struct):
+    """Whether a team demands a second factor of its members, and how many of them have none."""
+
+    demanded: bool
+    members: int
+    without: int
+
+    @classmethod
+    def of(cls, demand: TeamDemand) -> TeamSecondFactor:
+        return cls(demand.demanded, demand.members, demand.without)
+
+
+class SecondFactorWish(Struct, forbid_unknown_fields=True):
+    """Whether to demand it from now on."""
+
+    demanded: bool
+
+
+class DemandForm(Struct):
+    """`demanded` is "yes", or anything else."""
+
+    demanded: str = ""
 
 
 class SwitchForm(Struct):

@@ -14,7 +14,9 @@ SELECT
         FROM memberships JOIN teams ON teams.id = memberships.team_id
         WHERE memberships.user_id = users.id
     ),
-    (SELECT version FROM tenancy)
+    (SELECT version FROM tenancy),
+    EXISTS (SELECT FROM teams WHERE teams.id = member.team_id AND teams.second_factor_required)
+        AND NOT EXISTS (SELECT FROM people_with_factor AS able WHERE able.user_id = users.id)
 FROM sessions
 JOIN users ON users.id = sessions.user_id
 LEFT JOIN LATERAL (
