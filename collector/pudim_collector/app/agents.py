@@ -33,7 +33,7 @@ class EnrolledAgents:
         self._revoked.add(server_id)
 
     async def find(self, agent_id: UUID) -> Agent | None:
-        record = await queries.find_server(agent_id)
+        record = await queries.find_agents_server(agent_id)
         if record is None or record.public_key is None:
             return None
         return Agent(agent_id, record.id, public_from_bytes(record.public_key), record.revoked_at is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ from pudim_collector.infra.api.deprecation import deprecation_of
 from pudim_collector.infra.api.entity_tags import requires_match
 from pudim_collector.infra.api.idempotency import LONGEST_KEY
 from pudim_collector.infra.api.index import IndexPlugin
+from pudim_collector.infra.api.refusals import PHRASES, refusals_of
 from pudim_collector.infra.auth import Requires, access_of, public
 from pudim_collector.infra.problems import MEDIA_TYPE, Problem
 
@@ -65,9 +67,10 @@ def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
 
 
 def describe(app: Litestar) -> None:
-    """Say of each operation what it needs and that it fails with problem details, in place of Litestar's own form."""
+    """Say of each operation what it needs and with which problem details it fails, in place of Litestar's own form."""
     document = app.openapi_schema
     schemas: dict[str, Any] = msgspec.json.schema_components([Problem], ref_template=_REFERENCE)[1]
+    document.components.responses = {_name_of(phrase): _problem(phrase) for phrase in PHRASES}
     document.components.schemas = dict(sorted({**(document.components.schemas or {}), **schemas}.items()))
     for route in app.routes:
         item = (document.paths or {}).get(route.path_format)
@@ -77,14 +80,18 @@ def describe(app: Litestar) -> None:
             for method in handler.http_methods:
                 operation: Operation | None = getattr(item, method.lower())
                 if operation is not None:
-                    _describe(operation, handler)
+                    _describe(operation, handler, method, route.path_format)
                     _describe_conventions(operation, handler, method, route.path_format)
                     _close_bodies(document.components.schemas, handler)
 
 
+def _is_api(path: str) -> bool:
+    return path.startswith(f"{API}/")
+
+
 def _describe_conventions(operation: Operation, handler: HTTPRouteHandler, method: str, path: str) -> None:
     """The headers by which all of the API can be asked, where they mean something."""
-    if not path.startswith(f"{API}/"):
+    if not _is_api(path):
         return
     operation.deprecated = deprecation_of(handler) is not None
     headers = []
@@ -119,12 +126,26 @@ def _close_bodies(schemas: dict[str, Any], handler: HTTPRouteHandler) -> None:
             schemas[one.__name__].additional_properties = False
 
 
+def _name_of(phrase: str) -> str:
+    return re.sub(r"[^A-Za-z]", "", phrase.title())
+
+
+def _refusal(said: str) -> OpenAPIResponse | Reference:
+    """One of those that many operations share, where it names no codes of its own."""
+    return Reference(f"#/components/responses/{_name_of(said)}") if said in PHRASES else _problem(said)
+
+
+def _problem(said: str) -> OpenAPIResponse:
+    schema = Reference(_REFERENCE.format(name=Problem.__name__))
+    return OpenAPIResponse(said, content={MEDIA_TYPE: OpenAPIMediaType(schema=schema)})
+
+
 def _header(name: str, said: str, *, longest: int | None = None, required: bool = False) -> Parameter:
     schema = Schema(type=OpenAPIType.STRING, max_length=longest)
     return Parameter(name=name, param_in="header", description=said, required=required, schema=schema)
 
 
-def _describe(operation: Operation, handler: HTTPRouteHandler) -> None:
+def _describe(operation: Operation, handler: HTTPRouteHandler, method: str, path: str) -> None:
     access = access_of(handler)
     if isinstance(access, Requires):
         operation.security = [{_TOKEN: []}]
@@ -133,6 +154,5 @@ def _describe(operation: Operation, handler: HTTPRouteHandler) -> None:
     declared = {str(status) for status in handler.responses or {}}
     found = (operation.responses or {}).items()
     responses = {status: said for status, said in found if status < "4" or status in declared}
-    problem = OpenAPIMediaType(schema=Reference(_REFERENCE.format(name=Problem.__name__)))
-    responses["default"] = OpenAPIResponse("What went wrong.", content={MEDIA_TYPE: problem})
-    operation.responses = responses
+    refusals = refusals_of(handler, method, path, in_api=_is_api(path))
+    operation.responses = {status: _refusal(said) for status, said in refusals.items()} | responses

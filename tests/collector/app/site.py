@@ -26,8 +26,10 @@ from pudim_collector.app.serving import http_server
 from pudim_collector.app.settings import Settings
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.supervised import Supervisor
 from pudim_collector.kernel.clock import ManualClock, SystemClock
+from tests.collector.conventions.described import as_described
 from tests.collector.ingest.agent import LedAgent, now_ms
 
 COLLECTOR_KEY = keys.private_from_bytes(b"c" * 32)
@@ -45,6 +47,11 @@ HOST = Source(
         )
     ),
 )
+
+
+async def whole(runtime: Runtime) -> Scope:
+    """All that the first team has."""
+    return Scope(await runtime.accounts.ensure_team())
 
 
 def process(name: str) -> Source:
@@ -90,7 +97,8 @@ class Site:
         """A program with the owner's token, or with another; "" for none."""
         shown = self.token if token is None else token
         bearer = {"authorization": f"Bearer {shown}"} if shown else {}
-        return httpx.AsyncClient(base_url=self.url, headers=bearer | headers, timeout=20)
+        hooks = {"response": [as_described]}
+        return httpx.AsyncClient(base_url=self.url, headers=bearer | headers, timeout=20, event_hooks=hooks)
 
     async def get(self, path: str, status: int = 200, /, **parameters: Any) -> Any:
         async with self.client() as client:

@@ -10,8 +10,17 @@ from pudim_collector.app.factory import web_application
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.servers.schemas import Server
 
-OUTSIDE = {"get_install_script", "get_agent_file", "get_agent_release", "enrol_agent", "is_alive", "is_ready"}
+OUTSIDE = {
+    "get_install_script",
+    "get_agent_file",
+    "get_agent_release",
+    "enrol_agent",
+    "is_alive",
+    "is_ready",
+}
 """Operations that need no account."""
+CLIENTS = {"400", "401", "403", "404", "408", "409", "410", "412", "413", "415", "422", "428", "429"}
+"""Statuses of refusals that somebody who asks can do something about."""
 
 
 @pytest.fixture
@@ -42,9 +51,12 @@ def test_every_schema_has_a_clean_name(document: dict[str, Any]) -> None:
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     references = {part["$ref"] for part in parts(document) if "$ref" in part}
-    schemas = document["components"]["schemas"]
-    assert references <= {f"#/components/schemas/{name}" for name in schemas}
-    assert {f"#/components/schemas/{name}" for name in schemas} == references
+    named = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "responses")
+        for name in document["components"][kind]
+    }
+    assert named == references
 
 
 def test_every_operation_has_a_name_of_its_own_a_tag_and_a_permission(document: dict[str, Any]) -> None:
@@ -58,13 +70,37 @@ def test_every_operation_has_a_name_of_its_own_a_tag_and_a_permission(document: 
 
 
 def test_every_operation_fails_with_problem_details(document: dict[str, Any]) -> None:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    own = {"is_ready"}
     for path, operation in operations(document):
-        content = operation["responses"]["default"]["content"]
-        assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        assert set(operation["responses"]) <= {"200", "201", "204", "304", "503", "default"}, path
+        refusals = {status: said for status, said in operation["responses"].items() if status >= "4"}
+        assert {"400", "403", "429", "503"} <= refusals.keys() <= CLIENTS | {"503"}, path
+        whole = [resolved(document, said)["content"] == problem for said in refusals.values()]
+        assert all(whole) or operation["operationId"] in own
+        assert len(operation["responses"].keys() & {"200", "201", "204"}) == 1, path
+        assert "401" in refusals or "security" not in operation, path
+        assert "{" not in path or "404" in refusals, path
+        assert "requestBody" not in operation or {"408", "413", "415"} <= refusals.keys(), path
     assert set(document["components"]["schemas"]["Problem"]["required"]) == {
         *("type", "title", "status", "detail", "code")
     }
+
+
+def resolved(document: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """A response that many operations share, or its own."""
+    name = said.get("$ref", "").removeprefix("#/components/responses/")
+    found: dict[str, Any] = document["components"]["responses"][name] if name else said
+    return found
+
+
+def test_a_route_says_what_its_use_cases_refuse(document: dict[str, Any]) -> None:
+    said = {one["operationId"]: one["responses"] for _, one in operations(document)}
+    assert said["create_check"]["409"]["description"] == "Conflict: `no_agent_here`, `too_many_checks`."
+    assert said["get_check"]["404"]["description"] == "Not Found: `no_such_check`."
+    assert "409" not in said["get_check"]
+    assert said["read_series"]["404"]["description"] == "Not Found: `no_such_server`."
+    assert {"412", "422"} <= said["change_check"].keys()
+    assert "410" in said["enrol_agent"]
 
 
 def test_only_the_api_is_described(document: dict[str, Any]) -> None:

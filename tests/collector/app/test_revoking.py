@@ -12,7 +12,7 @@ from pudim_collector.app.revoking import Revoking
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
-from tests.collector.app.site import HOST, Site, assembled, figures, serving, store
+from tests.collector.app.site import HOST, Site, assembled, figures, serving, store, whole
 from tests.collector.ingest.agent import LedAgent
 
 OPENING = Opening(0, "0.1.0", b"b" * 16, 10_000, {})
@@ -99,7 +99,7 @@ async def test_what_is_heard_while_the_opening_is_stored_counts(site: Site) -> N
 
 async def test_a_restarted_loop_begins_with_all_that_are_revoked(site: Site) -> None:
     led = await site.enrol()
-    await site.runtime.servers.revoke(led.agent_id)
+    await site.runtime.servers.revoke(await whole(site.runtime), led.agent_id)
     agents = EnrolledAgents(
         site.runtime.servers, site.runtime.notices, site.runtime.uptime, site.runtime.commanding
     )

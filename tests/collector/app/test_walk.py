@@ -22,6 +22,7 @@ from pudim_collector.infra.auth import ForSenders, Public, Requires, access_of, 
 from pudim_collector.infra.rate_limits.metering import metered
 from pudim_collector.infra.rate_limits.rules import Action
 from tests.collector.app.site import PAGE, enrol
+from tests.collector.conventions.described import as_described
 
 STRANGER = str(UUID(int=7))
 PUBLIC = {
@@ -80,7 +81,10 @@ def filled(path: str, value: str = STRANGER) -> str:
 def client(app: Litestar, token: str = "", **headers: str) -> httpx.AsyncClient:
     bearer = {"authorization": f"Bearer {token}"} if token else {}
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
-    return httpx.AsyncClient(transport=transport, base_url="http://pudim.test", headers=bearer | headers)
+    hooks = {"response": [as_described]}
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://pudim.test", headers=bearer | headers, event_hooks=hooks
+    )
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pudim_collector.app.commanding import LocalSigner
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
 from pudim_collector.series.statements import fetch
-from tests.collector.app.site import COLLECTOR_KEY, PAGE, Site, assembled, serving
+from tests.collector.app.site import COLLECTOR_KEY, PAGE, Site, assembled, serving, whole
 from tests.collector.commands.conftest import STRANGER, Host
 from tests.shared.wire.test_commands import ENVELOPES
 
@@ -153,7 +153,10 @@ async def test_what_cannot_be_asked(host: Host, said: dict[str, Any], status: in
 
 async def test_what_the_host_does_not_allow_is_not_even_sent(host: Host) -> None:
     async def told() -> bool:
-        return await host.site.runtime.notices.one(host.led.agent_id, "policy") is not None
+        return (
+            await host.site.runtime.notices.one(await whole(host.site.runtime), host.led.agent_id, "policy")
+            is not None
+        )
 
     await until(told)
     assert (await host.ask("restart_unit", 409, unit="nginx.service"))["code"] == "not_allowed_by_host"
@@ -163,7 +166,9 @@ async def test_a_frozen_host_is_not_asked(host: Host) -> None:
     await host.tell(frozen=True)
 
     async def told() -> bool:
-        found = await host.site.runtime.notices.one(host.led.agent_id, "policy")
+        found = await host.site.runtime.notices.one(
+            await whole(host.site.runtime), host.led.agent_id, "policy"
+        )
         return found is not None and found.document.frozen
 
     await until(told)
@@ -293,7 +298,9 @@ async def test_the_page_offers_what_the_host_allows(host: Host) -> None:
     await host.tell(bounds={"tail_log": {"files": [hostile]}})
 
     async def told() -> bool:
-        found = await host.site.runtime.notices.one(host.led.agent_id, "policy")
+        found = await host.site.runtime.notices.one(
+            await whole(host.site.runtime), host.led.agent_id, "policy"
+        )
         return found is not None and bool(found.document.bounds)
 
     await until(told)
@@ -312,7 +319,9 @@ async def test_a_host_that_only_watches_offers_nothing(host: Host) -> None:
     await host.tell(actions=[], refused="policy_writable", reason="/etc/pudim can be written by others")
 
     async def told() -> bool:
-        found = await host.site.runtime.notices.one(host.led.agent_id, "policy")
+        found = await host.site.runtime.notices.one(
+            await whole(host.site.runtime), host.led.agent_id, "policy"
+        )
         return found is not None and found.document.refused is not None
 
     await until(told)

@@ -17,6 +17,7 @@ from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import ManualClock
 from pudim_collector.series.statements import fetch, run
 from tests.collector.app.site import PAGE, Site
+from tests.collector.app.site import whole as reach
 from tests.collector.ingest.agent import LedAgent, now_ms
 
 TICK = 10_000
@@ -246,6 +247,7 @@ async def test_the_worst_of_the_fleet_comes_first(site: Site, clock: ManualClock
     start = milliseconds(clock.now())
     life = Life(start)
     agents = [await site.enrol(name) for name in ("whole", "half", "silent", "never")]
+    everything = await reach(site.runtime)
     clock.advance(timedelta(minutes=20))
     whole, half, silent, _ = agents
     await live(site, whole, [life.block(range(start, start + 20 * MINUTE, TICK))])
@@ -254,7 +256,7 @@ async def test_the_worst_of_the_fleet_comes_first(site: Site, clock: ManualClock
     await live(site, half, [life.block(range(start + 15 * MINUTE, start + 20 * MINUTE, TICK))])
     await live(site, silent, [life.block(range(start, start + MINUTE, TICK))])
     clock.advance(timedelta(minutes=2))
-    await site.runtime.servers.revoke(agents[3].agent_id)
+    await site.runtime.servers.revoke(everything, agents[3].agent_id)
     fleet = await site.get("/api/v2/completeness")
     assert {one["state"] for one in fleet["items"]} == {"unknown"}, "nobody has looked yet"
     await site.runtime.ledger.refresh()

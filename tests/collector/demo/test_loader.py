@@ -19,12 +19,14 @@ from pudim_collector.app.demo.simulation import Simulation
 from pudim_collector.app.demo.story import HOUR, MINUTE, story_of
 from pudim_collector.app.features import MIGRATIONS
 from pudim_collector.app.settings import Settings
+from pudim_collector.features.accounts.queries import the_team
 from pudim_collector.features.notices.schemas import Kind
 from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers import queries
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.clock import ManualClock, SystemClock
 from pudim_collector.series.backends import FRAME_BLOCKS, FRAMES
 from pudim_collector.series.blocks import Block, Rollup, unpack_frame_block, unpack_rollup_block
@@ -200,7 +202,7 @@ async def test_they_are_enrolled_and_their_boots_are_in_the_ledger(migrated: str
 async def test_their_agents_said_what_their_hosts_are_like(migrated: str) -> None:
     found = await loaded(1, servers=5)
     notices = HostNotices(Announcements(database, []), ManualClock(END))
-    said = {server: await notices.all(server) for server in found.servers}
+    said = {server: await notices.all(Scope(await the_team()), server) for server in found.servers}
     web, db, _, worker, cache = found.servers
     assert set(said[web]) == set(Kind) - {Kind.CHECKS}
     assert Kind.CONTAINERS not in said[cache], "it has no runtime"

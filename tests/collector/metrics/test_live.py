@@ -10,7 +10,7 @@ from pudim_collector.features.metrics.service import WATCH, WATCH_RENEWED_EVERY
 from pudim_collector.features.servers.service import COMMITTED
 from pudim_collector.ingest.endpoint import AgentStream
 from pudim_collector.kernel.clock import ManualClock
-from tests.collector.app.site import HOST, Event, Site, figures, process, store
+from tests.collector.app.site import HOST, Event, Site, figures, process, store, whole
 from tests.collector.ingest.agent import LedAgent, now_ms
 
 NGINX, REDIS = process("nginx"), process("redis")
@@ -146,7 +146,7 @@ async def test_a_silent_server_is_still_watched_while_others_are_busy(site: Site
     silent, other = await site.enrol("silent"), UUID(int=1)
     announcements = site.runtime.announcements
     with announcements.subscribe(WATCH) as watched:
-        watch = site.runtime.metrics.watch(silent.agent_id, None)
+        watch = site.runtime.metrics.watch(await whole(site.runtime), silent.agent_id, None)
         assert await anext(watch) == []
         assert silent.agent_id.hex in await watched.heard(5)
         later = asyncio.ensure_future(anext(watch))

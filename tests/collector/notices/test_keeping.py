@@ -20,6 +20,7 @@ from pudim_collector.infra.database import database
 from pudim_collector.infra.database.errors import DatabaseClosedError
 from pudim_collector.infra.telemetry import registry
 from pudim_collector.kernel.clock import ManualClock
+from tests.collector.app.site import whole
 from tests.collector.notices.documents import CONTAINERS, EVERY, HOSTILE, UNITS
 
 AT = 1_795_000_000_000
@@ -42,16 +43,16 @@ def notice(kind: str, document: Any, at: int = AT) -> Notice:
 async def kept(runtime: Runtime, server: UUID, kind: str, document: Any) -> Any:
     runtime.notices.keep(server, notice(kind, document))
     await runtime.notices.write()
-    found = await runtime.notices.one(server, kind)
+    found = await runtime.notices.one(await whole(runtime), server, kind)
     return None if found is None else found.document
 
 
 @pytest.mark.parametrize("kind", EVERY)
 async def test_each_kind_is_kept(runtime: Runtime, clock: ManualClock, kind: str) -> None:
     server = await new_server()
-    assert await runtime.notices.one(server, kind) is None
+    assert await runtime.notices.one(await whole(runtime), server, kind) is None
     assert await kept(runtime, server, kind, EVERY[kind])
-    found = (await runtime.notices.all(server))[kind]
+    found = (await runtime.notices.all(await whole(runtime), server))[kind]
     assert (found.at, found.received_at) == (datetime.fromtimestamp(AT / 1000, UTC), clock.now())
 
 
@@ -72,7 +73,7 @@ async def test_only_the_newest_is_kept_and_of_many_in_a_second_one_is_written(ru
     for number in range(2_000):
         runtime.notices.keep(server, notice("units", {"units": [], "manager": str(number)}))
     await runtime.notices.write()
-    found = await runtime.notices.one(server, "units")
+    found = await runtime.notices.one(await whole(runtime), server, "units")
     assert found is not None
     assert found.document.manager == "1999"
     assert counted("pudim_notices_kept_total") - before == 1
@@ -88,10 +89,10 @@ async def test_more_than_one_statement_holds_wait_for_the_next_and_none_is_lost(
         # Said again, a notice keeps its place in the line.
         runtime.notices.keep(server, notice("units", UNITS))
     await runtime.notices.write()
-    assert len(await runtime.notices.all(servers[0])) == len(EVERY)
-    assert not await runtime.notices.all(servers[-1])
+    assert len(await runtime.notices.all(await whole(runtime), servers[0])) == len(EVERY)
+    assert not await runtime.notices.all(await whole(runtime), servers[-1])
     await runtime.notices.write()
-    assert len(await runtime.notices.all(servers[-1])) == len(EVERY)
+    assert len(await runtime.notices.all(await whole(runtime), servers[-1])) == len(EVERY)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +124,8 @@ async def test_absurd_documents_are_counted_and_harm_no_others(
     runtime.notices.keep(other, notice("containers", CONTAINERS))
     await runtime.notices.write()
     assert counted("pudim_notices_refused_total", reason="shape") - before == 1
-    assert await runtime.notices.one(one, kind) is None
-    assert await runtime.notices.one(other, "containers") is not None
+    assert await runtime.notices.one(await whole(runtime), one, kind) is None
+    assert await runtime.notices.one(await whole(runtime), other, "containers") is not None
 
 
 async def test_an_absurd_document_leaves_the_one_before(runtime: Runtime) -> None:
@@ -162,19 +163,19 @@ async def test_figures_that_are_none_or_not_numbers_are_not_known(runtime: Runti
 
 async def test_servers_that_are_gone_or_revoked_are_passed_over(runtime: Runtime) -> None:
     there, revoked = await new_server(1), await new_server(2)
-    await queries.set_revoked(revoked, datetime.now(UTC))
+    await queries.set_revoked(await whole(runtime), revoked, datetime.now(UTC))
     for server in (there, revoked, UUID(int=3)):
         runtime.notices.keep(server, notice("units", UNITS))
     await runtime.notices.write()
-    assert await runtime.notices.one(there, "units") is not None
-    assert await runtime.notices.one(revoked, "units") is None
+    assert await runtime.notices.one(await whole(runtime), there, "units") is not None
+    assert await runtime.notices.one(await whole(runtime), revoked, "units") is None
 
 
 async def test_they_go_with_their_server(runtime: Runtime) -> None:
     server = await new_server()
     await kept(runtime, server, "units", UNITS)
     await queries.delete_servers([server])
-    assert await runtime.notices.all(server) == {}
+    assert await runtime.notices.all(await whole(runtime), server) == {}
 
 
 async def test_what_another_process_has_newer_stays(runtime: Runtime, clock: ManualClock) -> None:
@@ -183,7 +184,7 @@ async def test_what_another_process_has_newer_stays(runtime: Runtime, clock: Man
     late.keep(server, notice("units", {"units": [], "manager": "before"}))
     await kept(runtime, server, "units", UNITS)
     await late.write()
-    found = await runtime.notices.one(server, "units")
+    found = await runtime.notices.one(await whole(runtime), server, "units")
     assert found is not None
     assert found.document.manager == "degraded"
 
@@ -199,7 +200,7 @@ async def test_what_could_not_be_written_waits(runtime: Runtime, fresh_database:
     await database.open(fresh_database, max_size=5)
     await asyncio.wait_for(runtime.notices._arrived.wait(), 5)
     await runtime.notices.write()
-    found = await runtime.notices.all(server)
+    found = await runtime.notices.all(await whole(runtime), server)
     assert (found["units"].document.manager, len(found)) == ("newer", 2)
 
 
@@ -208,5 +209,5 @@ async def test_a_notice_of_a_kind_that_is_no_more_is_passed_over(runtime: Runtim
     await kept(runtime, server, "units", UNITS)
     async with database.connection() as connection:
         await connection.execute("UPDATE notices SET kind = 'weather'")
-    assert await notice_queries.all_of(server)
-    assert await runtime.notices.all(server) == {}
+    assert await notice_queries.all_of(await whole(runtime), server)
+    assert await runtime.notices.all(await whole(runtime), server) == {}

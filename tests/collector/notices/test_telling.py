@@ -11,7 +11,7 @@ import pytest
 
 from pudim.wire.messages import Notice
 from pudim_collector.kernel.clock import ManualClock
-from tests.collector.app.site import HOST, PAGE, Site, figures, report, store
+from tests.collector.app.site import HOST, PAGE, Site, figures, report, store, whole
 from tests.collector.ingest.agent import LedAgent, now_ms
 from tests.collector.notices.documents import CONTAINERS, EVERY, HOSTILE, UNITS
 
@@ -26,7 +26,9 @@ async def tell(site: Site, agent: LedAgent, documents: Mapping[str, Any]) -> Non
         for kind, document in documents.items():
             await agent.say(Notice(kind, now_ms(), document).encode())
         async with asyncio.timeout(10):
-            while set(await site.runtime.notices.all(agent.agent_id)) < set(documents):
+            while set(await site.runtime.notices.all(await whole(site.runtime), agent.agent_id)) < set(
+                documents
+            ):
                 await asyncio.sleep(0.05)
 
 
@@ -162,9 +164,9 @@ async def test_writing_goes_on_while_frames_are_stored(site: Site) -> None:
             await agent.say(Notice("units", now_ms(), {"units": [], "manager": str(number)}).encode())
         await store(agent, 1, [figures()], HOST)
         async with asyncio.timeout(10):
-            while (found := await site.runtime.notices.one(agent.agent_id, "units")) is None or (
-                found.document.manager != "299"
-            ):
+            while (
+                found := await site.runtime.notices.one(await whole(site.runtime), agent.agent_id, "units")
+            ) is None or (found.document.manager != "299"):
                 await asyncio.sleep(0.05)
     assert site.runtime.supervisor.reports["notices"].failures == 0
     await report(await site.enrol("another"))

@@ -11,7 +11,7 @@ import pytest
 
 from pudim_collector.features.servers.service import COMMITTED
 from pudim_collector.kernel.clock import ManualClock
-from tests.collector.app.site import HOST, PAGE, Site, enrol, figures, report, store
+from tests.collector.app.site import HOST, PAGE, Site, enrol, figures, report, store, whole
 from tests.collector.ingest.agent import now_ms
 
 FIGURES = ("cpu", "memory", "disk")
@@ -228,7 +228,7 @@ async def test_a_server_is_renamed_and_tagged(site: Site) -> None:
 
 async def test_tags_on_pages(site: Site) -> None:
     agent, other = await site.enrol("web-1"), await site.enrol("other-1")
-    await site.runtime.servers.change(agent.agent_id, tags=["front end"])
+    await site.runtime.servers.change(await whole(site.runtime), agent.agent_id, tags=["front end"])
     async with site.client(**PAGE) as client:
         page = await client.get(f"/servers/{agent.agent_id}")
         assert 'value="front end"' in page.text
@@ -240,4 +240,4 @@ async def test_tags_on_pages(site: Site) -> None:
         form = {"tags": " b, a ,,"}
         answer = await client.post(f"/servers/{other.agent_id}/tags", data=form)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/servers/{other.agent_id}")
-    assert (await site.runtime.servers.one(other.agent_id)).tags == ["a", "b"]
+    assert (await site.runtime.servers.one(await whole(site.runtime), other.agent_id)).tags == ["a", "b"]

@@ -26,6 +26,7 @@ from pudim_collector.features.servers.service import OutsideServers, TooManyServ
 from pudim_collector.infra.auth import Sender
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.clock import ManualClock
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -99,7 +100,7 @@ async def outside(fresh_database: str) -> Placing:
 async def test_a_server_is_made_once_and_found_again(outside: Placing) -> None:
     made = await asyncio.gather(*(outside.place(["web-1", "node/web-1"], SENDER, 5) for _ in range(6)))
     assert len(set(made)) == 1
-    record = await queries.find_server(made[0])
+    record = await queries.find_server(Scope(outside.team_id), made[0])
     assert record is not None
     assert (record.name, record.kind, record.public_key, record.seen_at) == (
         "node/web-1",
@@ -108,7 +109,7 @@ async def test_a_server_is_made_once_and_found_again(outside: Placing) -> None:
         None,
     )
     await outside.servers.seen(made)
-    record = await queries.find_server(made[0])
+    record = await queries.find_server(Scope(outside.team_id), made[0])
     assert record is not None
     assert record.seen_at == NOW
 
@@ -122,7 +123,7 @@ async def test_a_sender_makes_as_many_as_it_may_and_still_finds_what_is_there(
         await outside.place(["c"], SENDER, 2)
     assert await outside.place(["a"], SENDER, 2) == first
     await outside.place(["c"], uuid4(), 2)
-    await queries.set_revoked(first, NOW)
+    await queries.set_revoked(Scope(outside.team_id), first, NOW)
     await outside.place(["d"], SENDER, 2)
     with pytest.raises(ServerRevoked):
         await outside.place(["a"], SENDER, 9)

@@ -18,6 +18,7 @@ from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.ids import new_id
+from tests.collector.conventions.described import as_described
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ def client(app: Litestar, who: Someone | str | None) -> httpx.AsyncClient:
     """A browser, or a program with a token; None for nobody."""
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     headers = who.headers if isinstance(who, Someone) else {"authorization": f"Bearer {who}"} if who else {}
-    return httpx.AsyncClient(transport=transport, base_url="http://pudim.test", headers=headers)
+    hooks = {"response": [as_described]}
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://pudim.test", headers=headers, event_hooks=hooks
+    )
 
 
 async def ask(
@@ -86,7 +90,7 @@ async def a_team(runtime: Runtime, name: str) -> UUID:
 async def a_server(runtime: Runtime, team_id: UUID, name: str, *tags: str) -> UUID:
     server_id = new_id()
     await servers.insert_server(server_id, name, server_id.bytes * 2, {}, runtime.clock.now(), team_id)
-    await servers.set_name_and_tags(server_id, None, list(tags))
+    await servers.set_name_and_tags(Scope(team_id), server_id, None, list(tags))
     return server_id
 
 

@@ -18,6 +18,7 @@ from pudim_collector.features.commands.service import HostCommands, Panel
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.scoping import Scope
 
 Page = Request[Any, Any, Any]
 _SEE_OTHER: Literal[303] = 303
@@ -30,30 +31,32 @@ class CommandPages(Controller):
     path = "/servers/{server_id:uuid}/commands"
 
     @get(opt=requires("commands:read", on="server_id"))
-    async def commands(
+    async def commands(  # noqa: PLR0917 - one argument a part
         self,
         request: Page,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         principal: NamedDependency[Principal],
         servers: NamedDependency[Servers],
         commands: NamedDependency[HostCommands],
     ) -> Response[str]:
-        return await _page(request, server_id, principal, servers, commands)
+        return await _page(request, within, server_id, principal, servers, commands)
 
     @post(opt=requires("commands:run", on="server_id"))
     async def run(  # noqa: PLR0917 - one argument a part
         self,
         request: Page,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         principal: NamedDependency[Principal],
         servers: NamedDependency[Servers],
         commands: NamedDependency[HostCommands],
         data: URLEncodedBody[CommandForm],
     ) -> Response[Any]:
         try:
-            await commands.ask(principal, server_id, data.action, _args(data))
+            await commands.ask(principal, within, server_id, data.action, _args(data))
         except (BadCommand, NotAllowedByHost, TooManyWaiting) as refusal:
-            return await _page(request, server_id, principal, servers, commands, refusal)
+            return await _page(request, within, server_id, principal, servers, commands, refusal)
         return Redirect(f"/servers/{server_id}/commands", status_code=_SEE_OTHER)
 
 
@@ -82,19 +85,20 @@ def _args(form: CommandForm) -> Args:
 
 async def _page(  # noqa: PLR0917 - one argument a part
     request: Page,
+    within: Scope,
     server_id: UUID,
     principal: Principal,
     servers: Servers,
     commands: HostCommands,
     refusal: PudimError | None = None,
 ) -> Response[str]:
-    view = await servers.one(server_id)
+    view = await servers.one(within, server_id)
     return render(
         request,
         "commands/server.html",
         title=f"Commands of {view.name}",
         status=refusal.status if refusal else 200,
         server=msgspec.to_builtins(view),
-        commands=panel_context(await commands.panel(server_id), principal, server_id),
+        commands=panel_context(await commands.panel(within, server_id), principal, server_id),
         refusal=f"{refusal.detail} {refusal.hint}".strip() if refusal else None,
     )

@@ -15,15 +15,22 @@ import msgspec
 from pudim.wire.commands import NOTHING_BEFORE, Report
 from pudim_collector.features.commands.rules import KEPT_COMMANDS, KEPT_REPORTS, Chain
 from pudim_collector.infra.database import database
+from pudim_collector.infra.scoping import BY_SERVER, Scope, rows
 from pudim_collector.series.statements import fetch
 
-_WAITING = "SELECT count(*) FROM commands WHERE server_id = $1 AND sequence IS NULL AND wait_until > $2 AND outcome IS NULL"
+_WAITING: LiteralString = (
+    "SELECT count(*) FROM commands"  # noqa: S608 - constants
+    f" WHERE server_id = $1 AND sequence IS NULL AND wait_until > $2 AND outcome IS NULL AND {BY_SERVER}"
+)
 _SERVERS_WAITING = (
     "SELECT DISTINCT server_id FROM commands WHERE sequence IS NULL AND outcome IS NULL AND wait_until > $1"
 )
 _KNOWN = "SELECT 1 FROM command_reports WHERE server_id = $1 AND digest = $2"
 _USED = "UPDATE command_chains SET sequence = $2 WHERE server_id = $1"
-_BROKEN = "SELECT broken_at, broken FROM command_chains WHERE server_id = $1 AND broken_at IS NOT NULL"
+_BROKEN: LiteralString = (
+    "SELECT broken_at, broken FROM command_chains"  # noqa: S608 - constants
+    f" WHERE server_id = $1 AND broken_at IS NOT NULL AND {BY_SERVER}"
+)
 
 
 @dataclass(frozen=True)
@@ -64,10 +71,11 @@ class Waiting:
     actor: str
 
 
-async def insert(command: CommandRecord) -> None:
+async def insert(within: Scope, command: CommandRecord) -> None:
     args = msgspec.json.encode(command.args).decode()
-    await _run(
-        "insert",
+    await rows(
+        within,
+        _statement("insert"),
         command.id,
         command.server_id,
         command.action,
@@ -79,6 +87,7 @@ async def insert(command: CommandRecord) -> None:
 
 
 async def newest(
+    within: Scope,
     server_id: UUID,
     most: int,
     command_id: UUID | None = None,
@@ -86,12 +95,13 @@ async def newest(
     before: tuple[datetime, UUID] | None = None,
 ) -> list[CommandRecord]:
     """Those that were asked for before the place `before`."""
-    rows = await _run("newest", server_id, command_id, most, *(before or (None, None)))
-    return [_record(row) for row in rows]
+    place = before or (None, None)
+    found = await rows(within, _statement("newest"), server_id, command_id, most, *place)
+    return [_record(row) for row in found]
 
 
-async def count_waiting(server_id: UUID, now: datetime) -> int:
-    ((found,),) = await _fetch(_WAITING, server_id, now)
+async def count_waiting(within: Scope, server_id: UUID, now: datetime) -> int:
+    ((found,),) = await rows(within, _WAITING, server_id, now)
     return int(found)
 
 
@@ -106,8 +116,8 @@ async def lock_chain(server_id: UUID) -> tuple[int, Chain]:
 
 
 async def take_waiting(server_id: UUID, now: datetime, most: int) -> list[Waiting]:
-    rows = await _run("take_waiting", server_id, now, most)
-    return [Waiting(id_, action, msgspec.json.decode(args), actor) for id_, action, args, actor in rows]
+    found = await _run("take_waiting", server_id, now, most)
+    return [Waiting(id_, action, msgspec.json.decode(args), actor) for id_, action, args, actor in found]
 
 
 async def set_used(server_id: UUID, sequence: int) -> None:
@@ -156,9 +166,9 @@ async def set_ended(server_id: UUID, report: Report, now: datetime) -> bool:
     return bool(ended)
 
 
-async def broken(server_id: UUID) -> Broken | None:
-    rows = await _fetch(_BROKEN, server_id)
-    return Broken(*rows[0]) if rows else None
+async def broken(within: Scope, server_id: UUID) -> Broken | None:
+    found = await rows(within, _BROKEN, server_id)
+    return Broken(*found[0]) if found else None
 
 
 def _record(row: Sequence[Any]) -> CommandRecord:

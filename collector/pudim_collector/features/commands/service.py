@@ -38,6 +38,7 @@ from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
@@ -115,47 +116,51 @@ class HostCommands:
 
     # What people ask
 
-    async def ask(self, principal: Principal, server_id: UUID, action: str, args: Args) -> CommandView:
+    async def ask(
+        self, principal: Principal, within: Scope, server_id: UUID, action: str, args: Args
+    ) -> CommandView:
         """Have it signed and sent as soon as the agent is connected.
 
         Raises NoSuchServer, HasNoAgent, BadCommand, NotAllowedByHost or TooManyWaiting.
         """
-        _must_have_agent(await self._servers.one(server_id))
+        _must_have_agent(await self._servers.one(within, server_id))
         check(action, args)
-        await self._must_be_allowed(server_id, action)
+        await self._must_be_allowed(within, server_id, action)
         now = self._clock.now()
         record = CommandRecord(new_id(), server_id, action, dict(args), _actor(principal), now, now + WAIT)
         async with database.transaction():
             await queries.lock_chain(server_id)
-            if await queries.count_waiting(server_id, now) >= MOST_WAITING:
+            if await queries.count_waiting(within, server_id, now) >= MOST_WAITING:
                 raise TooManyWaiting
-            await queries.insert(record)
+            await queries.insert(within, record)
             await self._announcements.announce(ASKED, server_id.hex)
             self._emit(events.CommandAsked(record.id, server_id, action, record.actor))
         return self._view(record)
 
-    async def of(self, server_id: UUID, most: int = MOST_LISTED) -> list[CommandView]:
+    async def of(self, within: Scope, server_id: UUID, most: int = MOST_LISTED) -> list[CommandView]:
         """The newest first. Raises NoSuchServer."""
-        await self._servers.one(server_id)
-        return [self._view(one) for one in await queries.newest(server_id, most)]
+        await self._servers.one(within, server_id)
+        return [self._view(one) for one in await queries.newest(within, server_id, most)]
 
-    async def page(self, server_id: UUID, paging: Paging) -> list[CommandView]:
+    async def page(self, within: Scope, server_id: UUID, paging: Paging) -> list[CommandView]:
         """One page, the newest first. Raises NoSuchServer."""
-        await self._servers.one(server_id)
-        found = await queries.newest(server_id, paging.limit + 1, before=paging.after(tuple[datetime, UUID]))
+        await self._servers.one(within, server_id)
+        before = paging.after(tuple[datetime, UUID])
+        found = await queries.newest(within, server_id, paging.limit + 1, before=before)
         return [self._view(one) for one in paging.page(found, lambda one: (one.asked_at, one.id))]
 
-    async def one(self, server_id: UUID, command_id: UUID) -> CommandView:
+    async def one(self, within: Scope, server_id: UUID, command_id: UUID) -> CommandView:
         """Raises NoSuchCommand."""
-        found = await queries.newest(server_id, 1, command_id)
+        found = await queries.newest(within, server_id, 1, command_id)
         if not found:
             raise NoSuchCommand
         return self._view(found[0])
 
-    async def panel(self, server_id: UUID, most: int = 20) -> Panel:
+    async def panel(self, within: Scope, server_id: UUID, most: int = 20) -> Panel:
         """Raises NoSuchServer."""
-        policy = await self._notices.one(server_id, "policy")
-        return Panel(policy, await self.of(server_id, most), await queries.broken(server_id))
+        policy = await self._notices.one(within, server_id, "policy")
+        broken = await queries.broken(within, server_id)
+        return Panel(policy, await self.of(within, server_id, most), broken)
 
     # What is said to agents
 
@@ -217,9 +222,9 @@ class HostCommands:
         ended.labels(report.outcome, _known(report.code)).inc()
         return fault
 
-    async def _must_be_allowed(self, server_id: UUID, action: str) -> None:
+    async def _must_be_allowed(self, within: Scope, server_id: UUID, action: str) -> None:
         """As the host said last; the host itself decides. One that has said nothing yet may allow it."""
-        policy = await self._notices.one(server_id, "policy")
+        policy = await self._notices.one(within, server_id, "policy")
         if policy is not None and (policy.document.frozen or action not in policy.document.actions):
             raise NotAllowedByHost
 

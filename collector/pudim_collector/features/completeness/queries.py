@@ -14,7 +14,7 @@ import msgspec
 
 from pudim_collector.features.completeness.rules import Completeness, Gap, State
 from pudim_collector.infra.database import database
-from pudim_collector.infra.scoping import BY_SERVER, Scope, scoped
+from pudim_collector.infra.scoping import BY_SERVER, Scope, rows
 from pudim_collector.series.statements import fetch
 
 _COLUMNS = "server_id, day, expected, stored, late, state, gaps::text, gaps_left_out, computed_at"
@@ -32,23 +32,25 @@ class JudgedDay:
     computed_at: datetime
 
 
-async def days_of(server_id: UUID, first: date, last: date) -> list[JudgedDay]:
-    query = f"SELECT {_COLUMNS} FROM completeness WHERE server_id = $1 AND day BETWEEN $2 AND $3 ORDER BY day"  # noqa: S608
-    return await _judged(query, server_id, first, last)
+async def days_of(within: Scope, server_id: UUID, first: date, last: date) -> list[JudgedDay]:
+    query: LiteralString = (
+        f"SELECT {_COLUMNS} FROM completeness"  # noqa: S608 - constants
+        f" WHERE server_id = $1 AND day BETWEEN $2 AND $3 AND {BY_SERVER} ORDER BY day"
+    )
+    return [_day(row) for row in await rows(within, query, server_id, first, last)]
 
 
 async def servers_of(scope: Scope, day: date) -> list[JudgedDay]:
     query: LiteralString = f"SELECT {_COLUMNS} FROM completeness WHERE day = $1 AND {BY_SERVER}"  # noqa: S608 - constants
-    statement, values = scoped(scope, query, [day])
-    return await _judged(statement, *values)
+    return [_day(row) for row in await rows(scope, query, day)]
 
 
 async def judged_since(first: date) -> dict[tuple[UUID, date], datetime]:
     """When each day from `first` on was judged last."""
     async with database.connection() as connection:
         query: LiteralString = "SELECT server_id, day, computed_at FROM completeness WHERE day >= $1"
-        rows = await fetch(connection, query, [first])
-    return {(server_id, day): computed_at for server_id, day, computed_at in rows}
+        found = await fetch(connection, query, [first])
+    return {(server_id, day): computed_at for server_id, day, computed_at in found}
 
 
 async def save(days: Sequence[JudgedDay], now: datetime) -> None:
@@ -70,11 +72,6 @@ async def save(days: Sequence[JudgedDay], now: datetime) -> None:
 async def forget(today: date) -> None:
     async with database.connection() as connection:
         await fetch(connection, _statement("forget"), [today])
-
-
-async def _judged(query: LiteralString, *parameters: object) -> list[JudgedDay]:
-    async with database.connection() as connection:
-        return [_day(row) for row in await fetch(connection, query, parameters)]
 
 
 def _day(row: Sequence[Any]) -> JudgedDay:

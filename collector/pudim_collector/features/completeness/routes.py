@@ -18,6 +18,7 @@ from pudim_collector.features.completeness.schemas import (
     ServerCompleteness,
 )
 from pudim_collector.features.completeness.service import DayLedger
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.scoping import Scope
 
@@ -41,12 +42,13 @@ class CompletenessApi(Controller):
 
     @get(
         "/servers/{server_id:uuid}/completeness",
-        opt=requires("servers:read", on="server_id"),
+        opt=requires("servers:read", on="server_id") | refuses(BadDays),
         operation_id="server_completeness",
     )
     async def server(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         ledger: NamedDependency[DayLedger],
         first: First = None,
         last: Last = None,
@@ -56,7 +58,7 @@ class CompletenessApi(Controller):
         first = first or max(last, date.min + _SHOWN) - _SHOWN
         if not 0 <= (last - first).days < MOST_DAYS:
             raise BadDays
-        days = await ledger.days(server_id, first, last)
+        days = await ledger.days(within, server_id, first, last)
         return ServerCompleteness(server_id, first, last, [DayCompleteness.of(day) for day in days])
 
     @get("/completeness", opt=requires("servers:read", each=True), operation_id="fleet_completeness")

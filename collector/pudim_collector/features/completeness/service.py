@@ -147,10 +147,10 @@ class DayLedger:
     late_after: timedelta = timedelta(milliseconds=LATE)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def days(self, server_id: UUID, first: date, last: date) -> list[JudgedDay]:
+    async def days(self, within: Scope, server_id: UUID, first: date, last: date) -> list[JudgedDay]:
         """Each day from `first` to `last`; today as it is now. Raises NoSuchServer."""
-        (server,) = await self.servers.enrolments([server_id])
-        kept = {one.day: one for one in await queries.days_of(server_id, first, last)}
+        (server,) = await self.servers.enrolments(within, [server_id])
+        kept = {one.day: one for one in await queries.days_of(within, server_id, first, last)}
         today = self.clock.now().date()
         facts = await self._facts([server_id])
         if first <= today <= last and server.with_agent:
@@ -158,15 +158,15 @@ class DayLedger:
         expected = self._expected_days(server, facts)
         return [kept.get(day) or self._unjudged(server_id, day, expected) for day in _days(first, last)]
 
-    async def strip(self, server_id: UUID) -> Strip:
+    async def strip(self, within: Scope, server_id: UUID) -> Strip:
         """The last days for a person's eyes. Raises NoSuchServer."""
         today = self.clock.now().date()
-        days = await self.days(server_id, today - timedelta(days=STRIP_DAYS - 1), today)
+        days = await self.days(within, server_id, today - timedelta(days=STRIP_DAYS - 1), today)
         return Strip([StripDay.of(day) for day in days], _share(days[-_MONTH:]), _share(days))
 
     async def fleet(self, day: date, scope: Scope) -> list[ServerDay]:
         """The day of every server within the scope, the worst first."""
-        servers = await self.servers.enrolments(within=scope)
+        servers = await self.servers.enrolments(scope)
         kept = {one.server_id: one for one in await queries.servers_of(scope, day)}
         facts = await self._facts([])
         found = [
@@ -198,7 +198,7 @@ class DayLedger:
         computed = await queries.judged_since(oldest)
         waiting = await self.attendance.waiting(now - _ROLLING)
         tasks = []
-        for server in await self.servers.enrolments():
+        for server in await self.servers.every_enrolment():
             days = self._expected_days(server, facts)
             events = list(_events(facts, server.id))
             for day in _days(max(days[0], oldest), min(days[1], now.date())):

@@ -7,7 +7,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import File
 
-from pudim_collector.features.installing.service import INSTALL_PATH, Releases
+from pudim_collector.features.installing.service import INSTALL_PATH, NoAgentBundle, Releases
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import public
 
 _PROGRAM = "application/octet-stream"
@@ -18,7 +19,7 @@ class AgentBundle(Controller):
 
     @get(
         INSTALL_PATH,
-        opt=public("a host that is to be watched has no account"),
+        opt=public("a host that is to be watched has no account") | refuses(NoAgentBundle),
         operation_id="get_install_script",
         sync_to_thread=True,
     )
@@ -28,7 +29,7 @@ class AgentBundle(Controller):
 
     @get(
         "/agent/v1/bundle/release",
-        opt=public("it is signed, and not secret"),
+        opt=public("it is signed, and not secret") | refuses(NoAgentBundle),
         operation_id="get_agent_release",
         sync_to_thread=True,
     )
@@ -38,7 +39,7 @@ class AgentBundle(Controller):
 
     @get(
         "/agent/v1/bundle/files/{digest:str}",
-        opt=public("its hash stands in the signed manifest"),
+        opt=public("its hash stands in the signed manifest") | refuses(NoAgentBundle),
         operation_id="get_agent_file",
         sync_to_thread=True,
     )

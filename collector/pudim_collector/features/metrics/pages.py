@@ -21,6 +21,7 @@ from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.streaming import while_admitted
 from pudim_collector.series.reading import StoredFrame
 
@@ -36,23 +37,24 @@ class MetricPages(Controller):
         self,
         request: Request[Any, Any, Any],
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         metrics: NamedDependency[Metrics],
         ledger: NamedDependency[DayLedger],
         notices: NamedDependency[HostNotices],
         principal: NamedDependency[Principal],
     ) -> Response[str]:
-        view = await servers.one(server_id)
-        latest = [LatestSample.of(one) for one in await metrics.latest(server_id)]
+        view = await servers.one(within, server_id)
+        latest = [LatestSample.of(one) for one in await metrics.latest(within, server_id)]
         return render(
             request,
             "metrics/server.html",
             title=view.name,
             server=msgspec.to_builtins(view),
             latest=msgspec.to_builtins(latest),
-            strip=msgspec.to_builtins(await ledger.strip(server_id)),
+            strip=msgspec.to_builtins(await ledger.strip(within, server_id)),
             groups=await metrics.groups(server_id),
-            host=await notices.shown(view),
+            host=await notices.shown(within, view),
             embedded=[
                 (name, title)
                 for name, title, permission in _EMBEDDED
@@ -65,20 +67,21 @@ class MetricPages(Controller):
         self,
         request: Request[Any, Any, Any],
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         metrics: NamedDependency[Metrics],
     ) -> ServerSentEvent:
         """Events `layout` (what a source's values are) and `frame`; the id of a frame is where to resume."""
-        await servers.one(server_id)
+        await servers.one(within, server_id)
         after = parse_place(request.headers.get("last-event-id"))
-        return ServerSentEvent(while_admitted(request, live_events(metrics, server_id, after)))
+        return ServerSentEvent(while_admitted(request, live_events(metrics, within, server_id, after)))
 
 
 async def live_events(
-    metrics: Metrics, server_id: UUID, after: Place | None
+    metrics: Metrics, within: Scope, server_id: UUID, after: Place | None
 ) -> AsyncIterator[ServerSentEventMessage]:
     known: set[int] = set()
-    async for frames in metrics.watch(server_id, after):
+    async for frames in metrics.watch(within, server_id, after):
         if not frames:
             yield ServerSentEventMessage(comment="still here")
         for frame in frames:

@@ -10,7 +10,7 @@ from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
-from pudim_collector.features.metrics.rules import parse_range
+from pudim_collector.features.metrics.rules import BadRange, BadTime, parse_range
 from pudim_collector.features.metrics.schemas import (
     ALL_COLUMNS,
     Charts,
@@ -25,15 +25,18 @@ from pudim_collector.features.metrics.schemas import (
 )
 from pudim_collector.features.metrics.service import Metrics
 from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import requires
+from pudim_collector.infra.database.read_pool import QueryTimeout
 from pudim_collector.infra.disconnect import while_connected
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
-from pudim_collector.infra.scoping import Scope
+from pudim_collector.infra.scoping import NoSuchServer, Scope
 from pudim_collector.series.answering import BadQuestion, Question, Rank
 from pudim_collector.series.combining import Aggregate, RankBy
-from pudim_collector.series.limits import MAX_POINTS
+from pudim_collector.series.limits import MAX_POINTS, TooManyPoints, TooManySeries, TooMuchTouched
 from pudim_collector.series.percentiles import SUFFIXES
+from pudim_collector.series.selecting import BadMatcher
 
 Asked = Request[Any, Any, Any]
 TIME_HELP = "ISO 8601, Unix seconds, `now`, or relative such as `-15m`, `-6h`, `-7d`."
@@ -123,6 +126,18 @@ Columns = Annotated[
     ),
 ]
 
+_QUERY_REFUSALS = (
+    NoSuchServer,
+    BadMatcher,
+    BadTime,
+    BadRange,
+    BadQuestion,
+    TooManySeries,
+    TooManyPoints,
+    TooMuchTouched,
+    QueryTimeout,
+)
+
 
 class Order(StrEnum):
     """Whether the highest values come first, or the lowest."""
@@ -141,13 +156,18 @@ class MetricsApi(Controller):
         operation_id="latest_samples",
     )
     async def latest(
-        self, server_id: FromPath[UUID], metrics: NamedDependency[Metrics]
+        self,
+        server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
+        metrics: NamedDependency[Metrics],
     ) -> list[LatestSample]:
         """The newest sample of each of a server's series, not older than five minutes."""
-        return [LatestSample.of(latest) for latest in await metrics.latest(server_id)]
+        return [LatestSample.of(latest) for latest in await metrics.latest(within, server_id)]
 
     @get(
-        "/series", opt=requires("servers:read", each=True) | limited(Action.QUERY), operation_id="read_series"
+        "/series",
+        opt=requires("servers:read", each=True) | limited(Action.QUERY) | refuses(*_QUERY_REFUSALS),
+        operation_id="read_series",
     )
     async def series(  # noqa: PLR0917 - one argument a parameter of the query
         self,
@@ -191,7 +211,7 @@ class MetricsApi(Controller):
 
     @get(
         "/charts",
-        opt=requires("servers:read", each=True) | limited(Action.QUERY, cost=2),
+        opt=requires("servers:read", each=True) | limited(Action.QUERY, cost=2) | refuses(*_QUERY_REFUSALS),
         operation_id="read_charts",
     )
     async def charts(  # noqa: PLR0917 - one argument a parameter of the query
@@ -214,7 +234,13 @@ class MetricsApi(Controller):
         question = Question(selector, span.start, span.end, points, step)
         return Charts.of(selector.metrics, span, await while_connected(request, metrics.read(question)))
 
-    @get("/top", opt=requires("servers:read", each=True) | limited(Action.QUERY), operation_id="read_top")
+    @get(
+        "/top",
+        opt=requires("servers:read", each=True)
+        | limited(Action.QUERY)
+        | refuses(NoSuchServer, BadMatcher, TooManySeries, QueryTimeout),
+        operation_id="read_top",
+    )
     async def top(  # noqa: PLR0917 - one argument a parameter of the query
         self,
         request: Asked,

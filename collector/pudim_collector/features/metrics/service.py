@@ -36,9 +36,9 @@ class Metrics:
     announcements: Announcements
     clock: Clock
 
-    async def latest(self, server_id: UUID) -> list[Latest]:
+    async def latest(self, within: Scope, server_id: UUID) -> list[Latest]:
         """The newest samples of the last minutes. Raises NoSuchServer."""
-        await self.servers.one(server_id)
+        await self.servers.one(within, server_id)
         found = await self.reader.latest([server_id], self.clock.now() - _LATEST_SINCE)
         return sorted(found, key=lambda latest: latest.series)
 
@@ -82,13 +82,15 @@ class Metrics:
     async def labels(self, within: Scope, metric: str) -> dict[str, set[str]]:
         return await self.reader.labels(Selector((metric,), within.visible))
 
-    async def watch(self, server_id: UUID, after: Place | None) -> AsyncIterator[list[StoredFrame]]:
+    async def watch(
+        self, within: Scope, server_id: UUID, after: Place | None
+    ) -> AsyncIterator[list[StoredFrame]]:
         """Frames of one server as they are committed, and an empty list now and then; it is sampled each second.
 
         `after` resumes an interrupted watch, without loss or repetition for some minutes. Raises NoSuchServer.
         """
         # Only one of them: others' clocks and delays must not make a page skip what the agent sends.
-        outside = (await self.servers.one(server_id)).from_outside
+        outside = (await self.servers.one(within, server_id)).from_outside
         seen = await self._beginning(server_id, after, outside=outside)
         renewed = -WATCH_RENEWED_EVERY
         with self.announcements.subscribe(COMMITTED) as committed:

@@ -17,6 +17,7 @@ from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.streaming import while_admitted
 
 _PAUSE = 2.0
@@ -38,22 +39,23 @@ class NoticePages(Controller):
     include_in_schema = False
 
     @get("/servers/{server_id:uuid}/parts/{part:str}", opt=requires("servers:read", on="server_id"))
-    async def part(
+    async def part(  # noqa: PLR0917 - each by its name
         self,
         request: Page,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         part: FromPath[Part],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> Response[str]:
         """One part alone, to take the place of an older one in a page that is open."""
-        view = await servers.one(server_id)
+        view = await servers.one(within, server_id)
         return render(
             request,
             f"notices/_{part}.html",
             title=view.name,
             server=msgspec.to_builtins(view),
-            host=await notices.shown(view),
+            host=await notices.shown(within, view),
         )
 
     @get("/live/servers/{server_id:uuid}/notices", opt=requires("servers:read", on="server_id"))
@@ -61,16 +63,19 @@ class NoticePages(Controller):
         self,
         request: Page,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> ServerSentEvent:
         """Events `notices`: when each kind was heard of last."""
-        await servers.one(server_id)
-        return ServerSentEvent(while_admitted(request, _news(notices, server_id)))
+        await servers.one(within, server_id)
+        return ServerSentEvent(while_admitted(request, _news(notices, within, server_id)))
 
 
-async def _news(notices: HostNotices, server_id: UUID) -> AsyncIterator[ServerSentEventMessage]:
-    async for heads in notices.watch(server_id, _PAUSE):
+async def _news(
+    notices: HostNotices, within: Scope, server_id: UUID
+) -> AsyncIterator[ServerSentEventMessage]:
+    async for heads in notices.watch(within, server_id, _PAUSE):
         if heads:
             yield ServerSentEventMessage(event="notices", data=msgspec.json.encode(heads).decode())
         else:

@@ -11,14 +11,16 @@ from typing import Any, LiteralString, cast
 from uuid import UUID
 
 from pudim_collector.infra.database import database
+from pudim_collector.infra.scoping import BY_SERVER, Scope, rows
 from pudim_collector.series.statements import fetch
 
-_ONE = "SELECT kind, at, received_at, lasting, document::text FROM notices WHERE server_id = $1 AND kind = $2"
-_ALL = "SELECT kind, at, received_at, lasting, document::text FROM notices WHERE server_id = $1"
-_HEADS = "SELECT kind, received_at FROM notices WHERE server_id = $1"
-_COUNTED = (
-    "SELECT server_id, kind, total, bad, received_at, lasting FROM notices"
-    " WHERE server_id = ANY ($1) AND total IS NOT NULL"
+_ALL: LiteralString = (
+    f"SELECT kind, at, received_at, lasting, document::text FROM notices WHERE server_id = $1 AND {BY_SERVER}"  # noqa: S608 - constants
+)
+_HEADS: LiteralString = f"SELECT kind, received_at FROM notices WHERE server_id = $1 AND {BY_SERVER}"  # noqa: S608 - constants
+_COUNTED: LiteralString = (
+    "SELECT server_id, kind, total, bad, received_at, lasting FROM notices"  # noqa: S608 - constants
+    f" WHERE server_id = ANY ($1) AND total IS NOT NULL AND {BY_SERVER}"
 )
 
 
@@ -69,29 +71,23 @@ async def save(notices: Sequence[NewNotice], channel: str) -> None:
         await fetch(connection, _statement("save"), [*columns, channel])
 
 
-async def find(server_id: UUID, kind: str) -> NoticeRecord | None:
-    return next(iter(await _records(_ONE, server_id, kind)), None)
+async def find(within: Scope, server_id: UUID, kind: str) -> NoticeRecord | None:
+    found = await rows(within, f"{_ALL} AND kind = $2", server_id, kind)
+    return NoticeRecord(*found[0]) if found else None
 
 
-async def all_of(server_id: UUID) -> list[NoticeRecord]:
-    return await _records(_ALL, server_id)
+async def all_of(within: Scope, server_id: UUID) -> list[NoticeRecord]:
+    return [NoticeRecord(*row) for row in await rows(within, _ALL, server_id)]
 
 
-async def heads(server_id: UUID) -> dict[str, datetime]:
+async def heads(within: Scope, server_id: UUID) -> dict[str, datetime]:
     """When each kind was last heard of."""
-    async with database.connection() as connection:
-        return {row[0]: row[1] for row in await fetch(connection, _HEADS, [server_id])}
+    return {row[0]: row[1] for row in await rows(within, _HEADS, server_id)}
 
 
-async def counted(servers: Sequence[UUID]) -> list[Counted]:
+async def counted(within: Scope, servers: Sequence[UUID]) -> list[Counted]:
     """Without their documents."""
-    async with database.connection() as connection:
-        return [Counted(*row) for row in await fetch(connection, _COUNTED, [list(servers)])]
-
-
-async def _records(query: LiteralString, *parameters: object) -> list[NoticeRecord]:
-    async with database.connection() as connection:
-        return [NoticeRecord(*row) for row in await fetch(connection, query, parameters)]
+    return [Counted(*row) for row in await rows(within, _COUNTED, list(servers))]
 
 
 @cache

@@ -22,6 +22,7 @@ from pudim_collector.features.notices.schemas import (
 from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers.service import Servers
 from pudim_collector.infra.auth import requires
+from pudim_collector.infra.scoping import Scope
 
 
 class NoticesApi(Controller):
@@ -32,77 +33,86 @@ class NoticesApi(Controller):
     async def facts(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostFacts:
         """What a server's host is: system, kernel, processor, addresses."""
-        return HostFacts(**await _told(servers, notices, server_id, Kind.FACTS))
+        return HostFacts(**await _told(servers, notices, within, server_id, Kind.FACTS))
 
     @get("/processes", opt=requires("servers:read", on="server_id"), operation_id="get_host_processes")
     async def processes(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostProcesses:
         """The processes that use the most processor time and memory."""
-        return HostProcesses(**await _told(servers, notices, server_id, Kind.PROCESSES))
+        return HostProcesses(**await _told(servers, notices, within, server_id, Kind.PROCESSES))
 
     @get("/containers", opt=requires("servers:read", on="server_id"), operation_id="get_host_containers")
     async def containers(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostContainers:
         """The host's containers, with their state and health."""
-        return HostContainers(**await _told(servers, notices, server_id, Kind.CONTAINERS))
+        return HostContainers(**await _told(servers, notices, within, server_id, Kind.CONTAINERS))
 
     @get("/units", opt=requires("servers:read", on="server_id"), operation_id="get_host_units")
     async def units(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostUnits:
         """The host's systemd units, failed ones first."""
-        return HostUnits(**await _told(servers, notices, server_id, Kind.UNITS))
+        return HostUnits(**await _told(servers, notices, within, server_id, Kind.UNITS))
 
     @get("/disks", opt=requires("servers:read", on="server_id"), operation_id="get_host_disks")
     async def disks(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostDisks:
         """How the host's disks are by their own judgement, and its arrays."""
-        return HostDisks(**await _told(servers, notices, server_id, Kind.DISKS))
+        return HostDisks(**await _told(servers, notices, within, server_id, Kind.DISKS))
 
     @get("/custom", opt=requires("servers:read", on="server_id"), operation_id="get_host_metric_sources")
     async def custom(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostMetricSources:
         """Where the agent collects metrics of other programs, and what it had to drop."""
-        return HostMetricSources(**await _told(servers, notices, server_id, Kind.CUSTOM))
+        return HostMetricSources(**await _told(servers, notices, within, server_id, Kind.CUSTOM))
 
     @get("/policy", opt=requires("servers:read", on="server_id"), operation_id="get_host_policy")
     async def policy(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         notices: NamedDependency[HostNotices],
     ) -> HostPolicy:
         """What the host lets this collector do."""
-        return HostPolicy(**await _told(servers, notices, server_id, Kind.POLICY))
+        return HostPolicy(**await _told(servers, notices, within, server_id, Kind.POLICY))
 
 
-async def _told(servers: Servers, notices: HostNotices, server_id: UUID, kind: Kind) -> dict[str, Any]:
+async def _told(
+    servers: Servers, notices: HostNotices, within: Scope, server_id: UUID, kind: Kind
+) -> dict[str, Any]:
     """The fields of an answer. Raises NoSuchServer."""
-    server = await servers.one(server_id)
-    found = await notices.one(server_id, kind)
+    server = await servers.one(within, server_id)
+    found = await notices.one(within, server_id, kind)
     if found is None:
         return {"at": None, "received_at": None, "old": None, "document": None}
     old = notices.is_old(found, server)

@@ -21,6 +21,7 @@ from pudim_collector.features.notices.rules import is_old, lasts, tally
 from pudim_collector.features.notices.schemas import DOCUMENTS, Kind
 from pudim_collector.features.servers.service import Contact, ServerView, Sign
 from pudim_collector.infra.announcements import EVERYTHING, Announcements
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 
@@ -114,14 +115,14 @@ class HostNotices:
             self._arrived.set()
             raise
 
-    async def one(self, server_id: UUID, kind: str) -> HostNotice | None:
+    async def one(self, within: Scope, server_id: UUID, kind: str) -> HostNotice | None:
         """None when its agent never told."""
-        record = await queries.find(server_id, kind)
+        record = await queries.find(within, server_id, kind)
         return None if record is None else _notice(record)
 
-    async def all(self, server_id: UUID) -> dict[str, HostNotice]:
+    async def all(self, within: Scope, server_id: UUID) -> dict[str, HostNotice]:
         """By kind; one that was never told is not in it."""
-        found = map(_notice, await queries.all_of(server_id))
+        found = map(_notice, await queries.all_of(within, server_id))
         return {one.kind: one for one in found if one is not None}
 
     def is_old(self, notice: HostNotice, server: ServerView) -> bool:
@@ -129,28 +130,28 @@ class HostNotices:
         return notice.old(server.contact, self._clock.now())
 
     async def signs(
-        self, contacts: Mapping[UUID, Contact], now: datetime
+        self, within: Scope, contacts: Mapping[UUID, Contact], now: datetime
     ) -> Mapping[UUID, Mapping[str, Sign]]:
         """Implements pudim_collector.features.servers.service.Signs."""
         found: dict[UUID, dict[str, Sign]] = {}
-        for one in await queries.counted(list(contacts)):
+        for one in await queries.counted(within, list(contacts)):
             contact = contacts[one.server_id]
             old = is_old(one.received_at, contact.seen, contact.opened, now, lasting=one.lasting)
             found.setdefault(one.server_id, {})[one.kind] = Sign(one.total, one.bad, one.received_at, old)
         return found
 
-    async def shown(self, server: ServerView) -> dict[str, dict[str, Any] | None]:
+    async def shown(self, within: Scope, server: ServerView) -> dict[str, dict[str, Any] | None]:
         """All that is known of a host, as pages need it: by kind, None where its agent never told."""
-        found, now = await self.all(server.id), self._clock.now()
+        found, now = await self.all(within, server.id), self._clock.now()
         return {kind: _plain(found[kind], server.contact, now) if kind in found else None for kind in Kind}
 
-    async def watch(self, server_id: UUID, pause: float) -> AsyncIterator[dict[str, datetime]]:
+    async def watch(self, within: Scope, server_id: UUID, pause: float) -> AsyncIterator[dict[str, datetime]]:
         """When each kind was last heard of: at once, then whenever that changed; {} now and then in between."""
         known: dict[str, datetime] = {}
         with self._announcements.subscribe(NOTICED) as noticed:
             heard = frozenset({EVERYTHING})
             while True:
-                news = await queries.heads(server_id) if _concerns(server_id, heard) else known
+                news = await queries.heads(within, server_id) if _concerns(server_id, heard) else known
                 yield news if news != known else {}
                 known = news
                 await asyncio.sleep(pause)

@@ -1,14 +1,15 @@
-"""All reads and writes of senders; who may ask was decided before."""
+"""All reads and writes of senders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import LiteralString
 from uuid import UUID
 
 from pudim_collector.features.senders.tables import Sender
+from pudim_collector.infra.scoping import OF_TEAM, Scope, rows
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,16 @@ class SenderRecord:
     refused_said: str | None = None
 
 
-def _sender(row: dict[str, Any]) -> SenderRecord:
-    return SenderRecord(
-        team_id=row["team"],
-        **{name: row[name] for name in SenderRecord.__dataclass_fields__ if name != "team_id"},
-    )
+_COLUMNS: LiteralString = ", ".join(SenderRecord.__dataclass_fields__)
+_LIVE: LiteralString = f"{OF_TEAM} AND revoked_at IS NULL"
+_TEAMS: LiteralString = f"SELECT {_COLUMNS} FROM senders WHERE {_LIVE}"  # noqa: S608 - constants
 
 
 async def add_sender(sender: SenderRecord, secret_hash: bytes) -> None:
     await Sender.insert(
         Sender(
             id=sender.id,
-            team=sender.team_id,
+            team_id=sender.team_id,
             made_by=sender.made_by,
             name=sender.name,
             prefix=sender.prefix,
@@ -55,46 +54,33 @@ async def add_sender(sender: SenderRecord, secret_hash: bytes) -> None:
 
 
 async def find_sender(secret_hash: bytes) -> SenderRecord | None:
+    """Who shows the secret needs nothing else: it says which team it is of."""
     row = await Sender.select().where(Sender.secret_hash == secret_hash, Sender.revoked_at.is_null()).first()
-    return _sender(row) if row else None
+    return SenderRecord(**{name: row[name] for name in SenderRecord.__dataclass_fields__}) if row else None
 
 
-async def list_senders(team_id: UUID) -> Sequence[SenderRecord]:
-    rows = (
-        await Sender.select()
-        .where(Sender.team == team_id, Sender.revoked_at.is_null())
-        .order_by(Sender.name, Sender.created_at)
-    )
-    return [_sender(row) for row in rows]
+async def list_senders(within: Scope) -> Sequence[SenderRecord]:
+    query: LiteralString = f"{_TEAMS} ORDER BY name, created_at"
+    return [SenderRecord(*row) for row in await rows(within, query)]
 
 
-async def get_sender(team_id: UUID, sender_id: UUID, *, lock: bool) -> SenderRecord | None:
+async def get_sender(within: Scope, sender_id: UUID, *, lock: bool) -> SenderRecord | None:
     """None for a revoked one, too."""
-    found = (
-        Sender.select()
-        .where(Sender.id == sender_id, Sender.team == team_id, Sender.revoked_at.is_null())
-        .first()
+    query: LiteralString = f"{_TEAMS} AND id = $1"
+    found = await rows(within, f"{query} FOR UPDATE" if lock else query, sender_id)
+    return SenderRecord(*found[0]) if found else None
+
+
+async def set_caps(within: Scope, sender_id: UUID, most_series: int, most_servers: int) -> bool:
+    query: LiteralString = (
+        f"UPDATE senders SET most_series = $2, most_servers = $3 WHERE id = $1 AND {_LIVE} RETURNING id"  # noqa: S608 - constants
     )
-    row = await (found.lock_rows("UPDATE") if lock else found)
-    return _sender(row) if row else None
+    return bool(await rows(within, query, sender_id, most_series, most_servers))
 
 
-async def set_caps(team_id: UUID, sender_id: UUID, most_series: int, most_servers: int) -> bool:
-    changed = (
-        await Sender.update({Sender.most_series: most_series, Sender.most_servers: most_servers})
-        .where(Sender.id == sender_id, Sender.team == team_id, Sender.revoked_at.is_null())
-        .returning(Sender.id)
-    )
-    return bool(changed)
-
-
-async def revoke_sender(team_id: UUID, sender_id: UUID, now: datetime) -> bool:
-    revoked = (
-        await Sender.update({Sender.revoked_at: now})
-        .where(Sender.id == sender_id, Sender.team == team_id, Sender.revoked_at.is_null())
-        .returning(Sender.id)
-    )
-    return bool(revoked)
+async def revoke_sender(within: Scope, sender_id: UUID, now: datetime) -> bool:
+    query: LiteralString = f"UPDATE senders SET revoked_at = $2 WHERE id = $1 AND {_LIVE} RETURNING id"  # noqa: S608 - constants
+    return bool(await rows(within, query, sender_id, now))
 
 
 async def set_used(sender_id: UUID, used_at: datetime, series: int) -> None:

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import convert
 
-from pudim_collector.features.senders.rules import Caps, snippets
+from pudim_collector.features.senders.rules import Caps, SenderError, snippets
 from pudim_collector.features.senders.schemas import (
     CreatedSender,
     NewSender,
@@ -18,9 +18,10 @@ from pudim_collector.features.senders.schemas import (
     SenderPage,
     Snippets,
 )
-from pudim_collector.features.senders.service import Senders
+from pudim_collector.features.senders.service import NoSuchSender, Senders
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -41,7 +42,7 @@ class SendersApi(Controller):
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
         return SenderPage([Sender.of(one, now) for one in shown], paging.next_cursor)
 
-    @get("/{sender_id:uuid}", opt=requires("senders:read"), operation_id="get_sender")
+    @get("/{sender_id:uuid}", opt=requires("senders:read") | refuses(NoSuchSender), operation_id="get_sender")
     async def sender(
         self,
         principal: NamedDependency[Principal],
@@ -53,7 +54,7 @@ class SendersApi(Controller):
         entity.version = await senders.version(principal, sender_id)
         return Sender.of(await senders.one(principal, sender_id), senders.clock.now())
 
-    @post(opt=requires("senders:write"), operation_id="create_sender")
+    @post(opt=requires("senders:write") | refuses(SenderError), operation_id="create_sender")
     async def create(
         self,
         principal: NamedDependency[Principal],
@@ -67,7 +68,10 @@ class SendersApi(Controller):
         return CreatedSender(made.token, Sender.of(made.record, senders.clock.now()), lines)
 
     @patch(
-        "/{sender_id:uuid}", opt=requires("senders:write"), operation_id="set_sender_caps", status_code=204
+        "/{sender_id:uuid}",
+        opt=requires("senders:write") | refuses(NoSuchSender, SenderError),
+        operation_id="set_sender_caps",
+        status_code=204,
     )
     async def set_caps(
         self,
@@ -81,7 +85,11 @@ class SendersApi(Controller):
         async with entity.unchanged(lambda: senders.version(principal, sender_id, lock=True)):
             await senders.set_caps(principal, sender_id, Caps(data.most_series, data.most_servers))
 
-    @delete("/{sender_id:uuid}", opt=requires("senders:write"), operation_id="revoke_sender")
+    @delete(
+        "/{sender_id:uuid}",
+        opt=requires("senders:write") | refuses(NoSuchSender),
+        operation_id="revoke_sender",
+    )
     async def revoke(
         self,
         principal: NamedDependency[Principal],

@@ -17,6 +17,7 @@ from pudim_collector.features.senders.rules import Caps
 from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal, PrincipalKind, Sender
 from pudim_collector.infra.database import database
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.infra.telemetry import counter
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
@@ -75,11 +76,11 @@ class Senders:
 
     async def all(self, principal: Principal) -> Sequence[SenderRecord]:
         """The team's, by name, without revoked ones."""
-        return await queries.list_senders(principal.team_id)
+        return await queries.list_senders(Scope(principal.team_id))
 
     async def one(self, principal: Principal, sender_id: UUID, *, lock: bool = False) -> SenderRecord:
         """With `lock` nobody else changes it until the transaction ends. Raises NoSuchSender."""
-        record = await queries.get_sender(principal.team_id, sender_id, lock=lock)
+        record = await queries.get_sender(Scope(principal.team_id), sender_id, lock=lock)
         if record is None:
             raise NoSuchSender
         return record
@@ -112,14 +113,14 @@ class Senders:
         """Raises a SenderError or NoSuchSender."""
         rules.check_caps(caps)
         async with database.transaction():
-            if not await queries.set_caps(principal.team_id, sender_id, caps.series, caps.servers):
+            if not await queries.set_caps(Scope(principal.team_id), sender_id, caps.series, caps.servers):
                 raise NoSuchSender
             self._emit(events.SenderCapsChanged(sender_id, caps.series, caps.servers))
 
     async def revoke(self, principal: Principal, sender_id: UUID) -> None:
         """Take nothing more from it; what it sent stays. Raises NoSuchSender."""
         async with database.transaction():
-            if not await queries.revoke_sender(principal.team_id, sender_id, self.clock.now()):
+            if not await queries.revoke_sender(Scope(principal.team_id), sender_id, self.clock.now()):
                 raise NoSuchSender
             self._emit(events.SenderRevoked(sender_id))
 

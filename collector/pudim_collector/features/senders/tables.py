@@ -12,7 +12,7 @@ class Sender(Table, tablename="senders", db=database):
     """`made_by` is null where an API token made it."""
 
     id = UUID(primary_key=True)
-    team = UUID()
+    team_id = UUID()
     made_by = UUID(null=True, default=None)
     name = Varchar(length=128)
     prefix = Varchar(length=32)

@@ -76,10 +76,11 @@ class ServerPages(Controller):
     async def tag(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         servers: NamedDependency[Servers],
         data: URLEncodedBody[TagsForm],
     ) -> Redirect:
-        await servers.change(server_id, tags=[one for one in data.tags.split(",") if one.strip()])
+        await servers.change(within, server_id, tags=[one for one in data.tags.split(",") if one.strip()])
         return Redirect(f"/servers/{server_id}", status_code=303)
 
     @get("/live/servers", opt=requires("servers:read", each=True))

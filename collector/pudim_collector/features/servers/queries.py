@@ -91,15 +91,23 @@ async def servers_after(
     return [_server(row) for row in await rows(scope, query, *parameters)]
 
 
-async def find_server(server_id: UUID, *, lock: bool = False) -> ServerRecord | None:
-    """Whoever asks for it was let in to this very server, or is its agent."""
+async def find_server(within: Scope, server_id: UUID, *, lock: bool = False) -> ServerRecord | None:
+    query: LiteralString = f"SELECT {_COLUMNS} FROM servers WHERE servers.id = $1 AND {IN_SCOPE}"  # noqa: S608 - constants
+    found = await rows(within, f"{query} FOR UPDATE" if lock else query, server_id)
+    return _server(found[0]) if found else None
+
+
+async def find_servers(within: Scope, server_ids: Sequence[UUID]) -> list[ServerRecord]:
+    query: LiteralString = (
+        f"SELECT {_COLUMNS} FROM servers WHERE servers.id = ANY ($1) AND {IN_SCOPE} {_BY_NAME}"  # noqa: S608 - constants
+    )
+    return [_server(row) for row in await rows(within, query, list(server_ids))]
+
+
+async def find_agents_server(server_id: UUID) -> ServerRecord | None:
+    """The one whose agent shows its key."""
     query: LiteralString = f"SELECT {_COLUMNS} FROM servers WHERE servers.id = $1"  # noqa: S608 - constants
-    return next(iter(await _found(f"{query} FOR UPDATE" if lock else query, server_id)), None)
-
-
-async def find_servers(server_ids: Sequence[UUID]) -> list[ServerRecord]:
-    query: LiteralString = f"SELECT {_COLUMNS} FROM servers WHERE servers.id = ANY ($1) {_BY_NAME}"  # noqa: S608 - constants
-    return await _found(query, list(server_ids))
+    return next(iter(await _found(query, server_id)), None)
 
 
 async def _found(query: LiteralString, *parameters: object) -> list[ServerRecord]:
@@ -184,14 +192,12 @@ async def update_opened(server_id: UUID, agent_version: str, facts: dict[str, st
     ).where(Server.id == server_id)
 
 
-async def set_revoked(server_id: UUID, now: datetime) -> bool:
+async def set_revoked(within: Scope, server_id: UUID, now: datetime) -> bool:
     """False if there is no such server, or it was revoked before."""
-    changed = (
-        await Server.update({Server.revoked_at: now})
-        .where(Server.id == server_id, Server.revoked_at.is_null())
-        .returning(Server.id)
+    query: LiteralString = (
+        f"UPDATE servers SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL AND {IN_SCOPE} RETURNING id"  # noqa: S608 - constants
     )
-    return bool(changed)
+    return bool(await rows(within, query, server_id, now))
 
 
 async def delete_servers(servers: Sequence[UUID]) -> None:
@@ -201,14 +207,15 @@ async def delete_servers(servers: Sequence[UUID]) -> None:
         await Server.delete().where(Server.id.is_in(list(servers)))
 
 
-async def set_name_and_tags(server_id: UUID, name: str | None, tags: Sequence[str] | None) -> bool:
+async def set_name_and_tags(
+    within: Scope, server_id: UUID, name: str | None, tags: Sequence[str] | None
+) -> bool:
     """What is None stays. False if there is no such server."""
-    async with database.connection() as connection:
-        cursor = await connection.execute(
-            "UPDATE servers SET name = coalesce($2::text, name), tags = coalesce($3::text[], tags) WHERE id = $1",
-            [server_id, name, None if tags is None else list(tags)],
-        )
-        return bool(cursor.rowcount)
+    query: LiteralString = (
+        "UPDATE servers SET name = coalesce($2::text, name), tags = coalesce($3::text[], tags)"  # noqa: S608 - constants
+        f" WHERE id = $1 AND {IN_SCOPE} RETURNING id"
+    )
+    return bool(await rows(within, query, server_id, name, None if tags is None else list(tags)))
 
 
 async def revoked_servers() -> list[UUID]:

@@ -10,7 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from pudim.wire.enrolment import ENROL_PATH
-from pudim.wire.keys import SIGNATURE_BYTES, from_text, to_text
+from pudim.wire.keys import SIGNATURE_BYTES, BadKey, from_text, to_text
+from pudim.wire.refusals import BadSignature, EnrolmentTokenExpired, EnrolmentTokenInvalid, EnrolmentTokenUsed
+from pudim_collector.features.servers.rules import BadTag
 from pudim_collector.features.servers.schemas import (
     EnrolmentAnswer,
     EnrolmentRequest,
@@ -21,10 +23,11 @@ from pudim_collector.features.servers.schemas import (
     ServerPage,
     Tags,
 )
-from pudim_collector.features.servers.service import Invitations, Servers
+from pudim_collector.features.servers.service import EmptyName, Invitations, Servers
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
-from pudim_collector.infra.api.selectors import LabelSelector, parse_selector
+from pudim_collector.infra.api.refusals import refuses
+from pudim_collector.infra.api.selectors import BadSelectorError, LabelSelector, parse_selector
 from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.scoping import Scope
 
@@ -33,7 +36,7 @@ class ServersApi(Controller):
     path = "/api/v2/servers"
     tags = ("Servers",)
 
-    @get(opt=requires("servers:read", each=True), operation_id="list_servers")
+    @get(opt=requires("servers:read", each=True) | refuses(BadSelectorError), operation_id="list_servers")
     async def servers(
         self,
         servers: NamedDependency[Servers],
@@ -48,33 +51,46 @@ class ServersApi(Controller):
 
     @get("/{server_id:uuid}", opt=requires("servers:read", on="server_id"), operation_id="get_server")
     async def server(
-        self, server_id: FromPath[UUID], servers: NamedDependency[Servers], entity: NamedDependency[Entity]
+        self,
+        server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
+        servers: NamedDependency[Servers],
+        entity: NamedDependency[Entity],
     ) -> Server:
         """One server, with what is known of it now."""
-        entity.version = await servers.version(server_id)
-        return Server.of(await servers.one(server_id))
+        entity.version = await servers.version(within, server_id)
+        return Server.of(await servers.one(within, server_id))
 
-    @patch("/{server_id:uuid}", opt=requires("servers:change", on="server_id"), operation_id="change_server")
+    @patch(
+        "/{server_id:uuid}",
+        opt=requires("servers:change", on="server_id") | refuses(EmptyName, BadTag),
+        operation_id="change_server",
+    )
     async def change(
         self,
         server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         data: JSONBody[ServerChanges],
         servers: NamedDependency[Servers],
         entity: NamedDependency[Entity],
     ) -> Server:
         """Rename or tag a server."""
-        async with entity.unchanged(lambda: servers.version(server_id, lock=True)):
-            await servers.change(server_id, data.name, data.tags)
-        entity.version = await servers.version(server_id)
-        return Server.of(await servers.one(server_id))
+        async with entity.unchanged(lambda: servers.version(within, server_id, lock=True)):
+            await servers.change(within, server_id, data.name, data.tags)
+        entity.version = await servers.version(within, server_id)
+        return Server.of(await servers.one(within, server_id))
 
     @delete("/{server_id:uuid}", opt=requires("servers:revoke", on="server_id"), operation_id="revoke_server")
     async def revoke(
-        self, server_id: FromPath[UUID], servers: NamedDependency[Servers], entity: NamedDependency[Entity]
+        self,
+        server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
+        servers: NamedDependency[Servers],
+        entity: NamedDependency[Entity],
     ) -> None:
         """Take nothing more from this server's agent. Its history stays."""
-        async with entity.unchanged(lambda: servers.version(server_id, lock=True)):
-            await servers.revoke(server_id)
+        async with entity.unchanged(lambda: servers.version(within, server_id, lock=True)):
+            await servers.revoke(within, server_id)
 
 
 class EnrolmentTokens(Controller):
@@ -100,7 +116,8 @@ class AgentEnrolment(Controller):
 
     @post(
         ENROL_PATH,
-        opt=public("an agent without an identity shows a single-use token instead"),
+        opt=public("an agent without an identity shows a single-use token instead")
+        | refuses(EnrolmentTokenInvalid, EnrolmentTokenUsed, EnrolmentTokenExpired, BadSignature, BadKey),
         operation_id="enrol_agent",
     )
     async def enrol(

@@ -95,7 +95,7 @@ class Signs(Protocol):
     """What the agents said of their hosts, in figures; another feature brings it."""
 
     async def signs(
-        self, contacts: Mapping[UUID, Contact], now: datetime
+        self, within: Scope, contacts: Mapping[UUID, Contact], now: datetime
     ) -> Mapping[UUID, Mapping[str, Sign]]:
         """By server, then by kind (containers, units, checks, disks)."""
         ...
@@ -188,7 +188,7 @@ class Servers:
     async def all(self, within: Scope, tags: Sequence[str] = ()) -> list[ServerView]:
         """Those within the scope that have all of `tags`, by name."""
         records = await queries.all_servers(within)
-        return await self._views([one for one in records if set(tags) <= set(one.tags)])
+        return await self._views(within, [one for one in records if set(tags) <= set(one.tags)])
 
     async def page(
         self, within: Scope, paging: Paging, tags: Sequence[str], selector: Selector
@@ -196,67 +196,61 @@ class Servers:
         """One page of those within the scope that have all of `tags` and that `selector` selects, by name."""
         after = paging.after(tuple[str, UUID])
         found = await queries.servers_after(within, after, tags, selector, paging.limit + 1)
-        return await self._views(paging.page(found, lambda one: (one.name, one.id)))
+        return await self._views(within, paging.page(found, lambda one: (one.name, one.id)))
 
-    async def version(self, server_id: UUID, *, lock: bool = False) -> str:
+    async def version(self, within: Scope, server_id: UUID, *, lock: bool = False) -> str:
         """Of what can be changed of a server; with `lock` nobody else does until the transaction ends.
 
         Raises NoSuchServer.
         """
-        record = await queries.find_server(server_id, lock=lock)
+        record = await queries.find_server(within, server_id, lock=lock)
         if record is None:
             raise NoSuchServer
         return version_of(record.id, record.name, record.tags, record.revoked_at)
 
-    async def one(self, server_id: UUID) -> ServerView:
+    async def one(self, within: Scope, server_id: UUID) -> ServerView:
         """Raises NoSuchServer."""
-        record = await queries.find_server(server_id)
+        record = await queries.find_server(within, server_id)
         if record is None:
             raise NoSuchServer
-        return (await self._views([record]))[0]
+        return (await self._views(within, [record]))[0]
 
-    async def enrolments(
-        self, wanted: Sequence[UUID] | None = None, *, within: Scope | None = None
-    ) -> list[Enrolment]:
-        """Those of the `wanted` servers, or of all `within` a scope; of every team's for the system's own work.
+    async def enrolments(self, within: Scope, wanted: Sequence[UUID] | None = None) -> list[Enrolment]:
+        """Those of the `wanted` servers, or of all within the scope. Raises NoSuchServer."""
+        if wanted is None:
+            return [_enrolment(one) for one in await queries.all_servers(within)]
+        records = await queries.find_servers(within, wanted)
+        if len(records) < len(set(wanted)):
+            raise NoSuchServer
+        return [_enrolment(one) for one in records]
 
-        Raises NoSuchServer.
-        """
-        if wanted is not None:
-            records = await queries.find_servers(wanted)
-            if len(records) < len(set(wanted)):
-                raise NoSuchServer
-        elif within is not None:
-            records = await queries.all_servers(within)
-        else:
-            records = await queries.every_server()
-        return [
-            Enrolment(one.id, one.name, one.kind is ServerKind.AGENT, one.enrolled_at, one.revoked_at)
-            for one in records
-        ]
+    @staticmethod
+    async def every_enrolment() -> list[Enrolment]:
+        """Of all teams: for the system's own work."""
+        return [_enrolment(one) for one in await queries.every_server()]
 
     async def change(
-        self, server_id: UUID, name: str | None = None, tags: Sequence[str] | None = None
+        self, within: Scope, server_id: UUID, name: str | None = None, tags: Sequence[str] | None = None
     ) -> None:
         """What is None stays as it is. Raises NoSuchServer, EmptyName or BadTag."""
         if name is not None and not name.strip():
             raise EmptyName
         cleaned = None if tags is None else clean_tags(tags)
         async with database.transaction():
-            known = await queries.find_server(server_id)
+            known = await queries.find_server(within, server_id)
             if known is None or not await queries.set_name_and_tags(
-                server_id, name and name.strip(), cleaned
+                within, server_id, name and name.strip(), cleaned
             ):
                 raise NoSuchServer
             self._emit(_changed(known, name and name.strip(), cleaned))
 
-    async def revoke(self, server_id: UUID) -> None:
+    async def revoke(self, within: Scope, server_id: UUID) -> None:
         """Take nothing more from this server's agent, and end its session. Raises NoSuchServer."""
         async with database.transaction():
-            if await queries.set_revoked(server_id, self._clock.now()):
+            if await queries.set_revoked(within, server_id, self._clock.now()):
                 await self._announcements.announce(REVOKED, server_id.hex)
                 self._emit(events.AgentRevoked(server_id))
-            elif await queries.find_server(server_id) is None:
+            elif await queries.find_server(within, server_id) is None:
                 raise NoSuchServer
 
     async def revoked(self) -> list[UUID]:
@@ -327,7 +321,7 @@ class Servers:
         """The server's agent has connected and said what it runs on."""
         await queries.update_opened(server_id, agent_version, facts, self._clock.now())
 
-    async def _views(self, records: Sequence[ServerRecord]) -> list[ServerView]:
+    async def _views(self, within: Scope, records: Sequence[ServerRecord]) -> list[ServerView]:
         now = self._clock.now()
         ids = [record.id for record in records]
         seen = await self._reader.last_stored(ids)
@@ -340,7 +334,7 @@ class Servers:
         views = [_view(one, seen.get(one.id), by_server.get(one.id, []), now) for one in records]
         if self._signs is None:
             return views
-        signs = await self._signs.signs({view.id: view.contact for view in views}, now)
+        signs = await self._signs.signs(within, {view.id: view.contact for view in views}, now)
         return [replace(view, signs=signs.get(view.id, {})) for view in views]
 
 
@@ -439,6 +433,11 @@ def _changed(known: ServerRecord, name: str | None, tags: Sequence[str] | None) 
     before = {"name": known.name, "tags": list(known.tags)}
     after = {"name": called, "tags": list(known.tags if tags is None else tags)}
     return events.ServerChanged(known.id, called, before, after)
+
+
+def _enrolment(record: ServerRecord) -> Enrolment:
+    with_agent = record.kind is ServerKind.AGENT
+    return Enrolment(record.id, record.name, with_agent, record.enrolled_at, record.revoked_at)
 
 
 def _view(record: ServerRecord, seen: datetime | None, own: Sequence[Latest], now: datetime) -> ServerView:

@@ -6,9 +6,11 @@ from litestar import Controller, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from pudim_collector.features.storage.rules import BadLimit
 from pudim_collector.features.storage.schemas import StorageLimits, StorageLoss, StorageStatus
 from pudim_collector.features.storage.service import Storage
 from pudim_collector.infra.api.entity_tags import Entity
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auditing import untold
 from pudim_collector.infra.auth import Principal, requires
 
@@ -27,7 +29,7 @@ class StorageApi(Controller):
 
     @post(
         "/preview",
-        opt=requires("installation:write") | untold("it only says what would be dropped"),
+        opt=requires("installation:write") | untold("it only says what would be dropped") | refuses(BadLimit),
         operation_id="preview_storage_limits",
         status_code=200,
     )
@@ -37,7 +39,7 @@ class StorageApi(Controller):
         """What these limits would drop now. Nothing is changed."""
         return [StorageLoss.of(loss) for loss in await storage.preview(data.plain())]
 
-    @put("/limits", opt=requires("installation:write"), operation_id="set_storage_limits")
+    @put("/limits", opt=requires("installation:write") | refuses(BadLimit), operation_id="set_storage_limits")
     async def change(
         self,
         storage: NamedDependency[Storage],

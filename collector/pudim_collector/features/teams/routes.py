@@ -8,8 +8,21 @@ from litestar import Controller, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.features.accounts.service import Accounts, NoSuchTeamError
 from pudim_collector.features.factors.service import Demands, team_demand
+from pudim_collector.features.teams.rules import (
+    AlreadyMember,
+    BadGrantTarget,
+    BadRoleName,
+    BadTeamName,
+    LastOwner,
+    LastTeam,
+    RoleInUse,
+    RoleNameTaken,
+    TooMany,
+    UnknownPermission,
+    WrongName,
+)
 from pudim_collector.features.teams.schemas import (
     HeldPermission,
     HeldPermissionPage,
@@ -37,15 +50,29 @@ from pudim_collector.features.teams.schemas import (
     TeamSecondFactor,
     TeamWish,
 )
-from pudim_collector.features.teams.service import Teams, own_names
+from pudim_collector.features.teams.service import (
+    NoSuchGrant,
+    NoSuchInvitation,
+    NoSuchMember,
+    NoSuchRole,
+    NoSuchTeam,
+    NoSuchToken,
+    PeopleOnly,
+    Teams,
+    own_names,
+)
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
+from pudim_collector.infra.scoping import NoSuchServer
 from pudim_collector.infra.sudo import person, proven
 
 Who = NamedDependency[Principal]
 All = NamedDependency[Teams]
 Pages = NamedDependency[Paging]
+One = NamedDependency[Entity]
+_ROLE_REFUSALS = (BadRoleName, RoleNameTaken, UnknownPermission)
 
 
 class OwnTeamsApi(Controller):
@@ -60,7 +87,7 @@ class OwnTeamsApi(Controller):
 
     @post(
         "/me/team",
-        opt=requires("account:read", enrolling=True),
+        opt=requires("account:read", enrolling=True) | refuses(NoSuchTeamError),
         operation_id="go_to_team",
         status_code=204,
     )
@@ -70,7 +97,11 @@ class OwnTeamsApi(Controller):
         """Be in another of one's teams from now on, in this browser."""
         await accounts.switch_team(principal, data.team_id)
 
-    @post("/teams", opt=requires("installation:teams"), operation_id="create_team")
+    @post(
+        "/teams",
+        opt=requires("installation:teams") | refuses(BadTeamName, PeopleOnly),
+        operation_id="create_team",
+    )
     async def create(self, principal: Who, teams: All, data: JSONBody[TeamWish]) -> Team:
         """A further team on this installation, of which one is the owner."""
         return Team.of(await teams.create(principal, data.name))
@@ -80,27 +111,46 @@ class TeamApi(Controller):
     path = "/api/v2/team"
     tags = ("Teams",)
 
-    @get(opt=requires("team:read"), operation_id="get_team")
-    async def team(self, principal: Who, teams: All) -> Team:
+    @get(opt=requires("team:read") | refuses(NoSuchTeam), operation_id="get_team")
+    async def team(self, principal: Who, teams: All, entity: One) -> Team:
         """The team that one is in."""
+        entity.version = await teams.version(principal)
         return Team.of(await teams.team(principal))
 
-    @patch(opt=requires("team:change"), operation_id="rename_team")
-    async def rename(self, principal: Who, teams: All, data: JSONBody[TeamWish]) -> Team:
+    @patch(opt=requires("team:change") | refuses(NoSuchTeam, BadTeamName), operation_id="rename_team")
+    async def rename(self, principal: Who, teams: All, entity: One, data: JSONBody[TeamWish]) -> Team:
         """Call the team otherwise."""
-        return Team.of(await teams.rename(principal, data.name))
+        async with entity.unchanged(lambda: teams.version(principal, lock=True)):
+            renamed = await teams.rename(principal, data.name)
+        entity.version = await teams.version(principal)
+        return Team.of(renamed)
 
-    @post("/delete", opt=requires("team:delete"), operation_id="delete_team", status_code=204)
+    @post(
+        "/delete",
+        opt=requires("team:delete") | refuses(NoSuchTeam, WrongName, LastTeam),
+        operation_id="delete_team",
+        status_code=204,
+    )
     async def delete(self, principal: Who, teams: All, data: JSONBody[TeamWish]) -> None:
         """Delete the team with its servers and all that was stored of them. Its name is typed as it is written."""
         await teams.delete(principal, data.name)
 
-    @post("/leave", opt=requires("account:read"), operation_id="leave_team", status_code=204)
+    @post(
+        "/leave",
+        opt=requires("account:read") | refuses(PeopleOnly, NoSuchMember, LastOwner),
+        operation_id="leave_team",
+        status_code=204,
+    )
     async def leave(self, principal: Who, teams: All) -> None:
         """Be in this team no more."""
         await teams.leave(principal)
 
-    @post("/owner", opt=requires("owners:manage"), operation_id="hand_team_over", status_code=204)
+    @post(
+        "/owner",
+        opt=requires("owners:manage") | refuses(PeopleOnly, NoSuchMember),
+        operation_id="hand_team_over",
+        status_code=204,
+    )
     async def hand_over(self, principal: Who, teams: All, data: JSONBody[NewOwner]) -> None:
         """Make another member an owner, and be an admin from then on."""
         await teams.hand_over(principal, data.user_id)
@@ -152,19 +202,41 @@ class MembersApi(Controller):
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.user_id))
         return MemberPage(shown, paging.next_cursor)
 
-    @patch("/{user_id:uuid}", opt=requires("members:manage"), operation_id="change_member", status_code=204)
+    @get("/{user_id:uuid}", opt=requires("team:read") | refuses(NoSuchMember), operation_id="get_member")
+    async def member(self, principal: Who, teams: All, user_id: FromPath[UUID], entity: One) -> Member:
+        """Who somebody in the team is, and what he is there."""
+        entity.version = await teams.version_of_member(principal, user_id)
+        names = own_names(await teams.roles(principal))
+        return Member.of(await teams.member(principal, user_id), names)
+
+    @patch(
+        "/{user_id:uuid}",
+        opt=requires("members:manage") | refuses(NoSuchMember, NoSuchRole, LastOwner),
+        operation_id="change_member",
+        status_code=204,
+    )
     async def change(
-        self, principal: Who, teams: All, user_id: FromPath[UUID], data: JSONBody[RoleChoice]
+        self, principal: Who, teams: All, user_id: FromPath[UUID], entity: One, data: JSONBody[RoleChoice]
     ) -> None:
         """Give a member another role."""
-        await teams.change_role(principal, user_id, data.name())
+        async with entity.unchanged(lambda: teams.version_of_member(principal, user_id, lock=True)):
+            await teams.change_role(principal, user_id, data.name())
 
-    @delete("/{user_id:uuid}", opt=requires("members:manage"), operation_id="remove_member")
-    async def remove(self, principal: Who, teams: All, user_id: FromPath[UUID]) -> None:
+    @delete(
+        "/{user_id:uuid}",
+        opt=requires("members:manage") | refuses(NoSuchMember, LastOwner),
+        operation_id="remove_member",
+    )
+    async def remove(self, principal: Who, teams: All, user_id: FromPath[UUID], entity: One) -> None:
         """Let a member be in the team no more. API tokens that he made for it end."""
-        await teams.remove(principal, user_id)
+        async with entity.unchanged(lambda: teams.version_of_member(principal, user_id, lock=True)):
+            await teams.remove(principal, user_id)
 
-    @get("/{user_id:uuid}/permissions", opt=requires("team:read"), operation_id="list_permissions_of_member")
+    @get(
+        "/{user_id:uuid}/permissions",
+        opt=requires("team:read") | refuses(NoSuchMember),
+        operation_id="list_permissions_of_member",
+    )
     async def held(
         self, principal: Who, teams: All, user_id: FromPath[UUID], paging: Pages
     ) -> HeldPermissionPage:
@@ -185,22 +257,40 @@ class RolesApi(Controller):
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
         return OwnRolePage(shown, paging.next_cursor)
 
-    @post(opt=requires("roles:manage"), operation_id="create_role")
+    @post(opt=requires("roles:manage") | refuses(TooMany, *_ROLE_REFUSALS), operation_id="create_role")
     async def create(self, principal: Who, teams: All, data: JSONBody[NewRole]) -> OwnRole:
         """A role made of permissions that one has oneself."""
         return OwnRole.of(await teams.create_role(principal, data.name, data.permissions))
 
-    @patch("/{role_id:uuid}", opt=requires("roles:manage"), operation_id="change_role")
+    @get("/{role_id:uuid}", opt=requires("team:read") | refuses(NoSuchRole), operation_id="get_role")
+    async def role(self, principal: Who, teams: All, role_id: FromPath[UUID], entity: One) -> OwnRole:
+        """One of the roles that the team made itself."""
+        entity.version = await teams.version_of_role(principal, role_id)
+        return OwnRole.of(await teams.role(principal, role_id))
+
+    @patch(
+        "/{role_id:uuid}",
+        opt=requires("roles:manage") | refuses(NoSuchRole, *_ROLE_REFUSALS),
+        operation_id="change_role",
+    )
     async def change(
-        self, principal: Who, teams: All, role_id: FromPath[UUID], data: JSONBody[RoleChanges]
+        self, principal: Who, teams: All, role_id: FromPath[UUID], entity: One, data: JSONBody[RoleChanges]
     ) -> OwnRole:
         """What it allows from the next request on of whoever has it."""
-        return OwnRole.of(await teams.change_role_itself(principal, role_id, data.name, data.permissions))
+        async with entity.unchanged(lambda: teams.version_of_role(principal, role_id, lock=True)):
+            role = await teams.change_role_itself(principal, role_id, data.name, data.permissions)
+        entity.version = await teams.version_of_role(principal, role_id)
+        return OwnRole.of(role)
 
-    @delete("/{role_id:uuid}", opt=requires("roles:manage"), operation_id="delete_role")
-    async def remove(self, principal: Who, teams: All, role_id: FromPath[UUID]) -> None:
+    @delete(
+        "/{role_id:uuid}",
+        opt=requires("roles:manage") | refuses(NoSuchRole, RoleInUse),
+        operation_id="delete_role",
+    )
+    async def remove(self, principal: Who, teams: All, role_id: FromPath[UUID], entity: One) -> None:
         """A role that nobody has."""
-        await teams.delete_role(principal, role_id)
+        async with entity.unchanged(lambda: teams.version_of_role(principal, role_id, lock=True)):
+            await teams.delete_role(principal, role_id)
 
 
 class GrantsApi(Controller):
@@ -215,14 +305,22 @@ class GrantsApi(Controller):
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.made_at.isoformat(), one.id))
         return RoleGrantPage(shown, paging.next_cursor)
 
-    @post(opt=requires("members:manage"), operation_id="grant_role")
+    @post(
+        opt=requires("members:manage")
+        | refuses(BadGrantTarget, NoSuchMember, NoSuchToken, NoSuchServer, NoSuchRole, TooMany),
+        operation_id="grant_role",
+    )
     async def grant(self, principal: Who, teams: All, data: JSONBody[NewGrant]) -> RoleGrant:
         """Give a member or an API token a role on one server, or on all with a tag."""
         choice = RoleChoice(data.role, data.role_id).name()
         made = await teams.grant(principal, choice, data.user_id, data.token_id, data.server_id, data.tag)
         return RoleGrant.of(made, own_names(await teams.roles(principal)))
 
-    @delete("/{grant_id:uuid}", opt=requires("members:manage"), operation_id="withdraw_grant")
+    @delete(
+        "/{grant_id:uuid}",
+        opt=requires("members:manage") | refuses(NoSuchGrant, NoSuchRole),
+        operation_id="withdraw_grant",
+    )
     async def withdraw(self, principal: Who, teams: All, grant_id: FromPath[UUID]) -> None:
         await teams.withdraw(principal, grant_id)
 
@@ -239,7 +337,10 @@ class TeamInvitationsApi(Controller):
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.email, one.id))
         return TeamInvitationPage(shown, paging.next_cursor)
 
-    @post(opt=requires("members:manage"), operation_id="invite_member")
+    @post(
+        opt=requires("members:manage") | refuses(NoSuchRole, AlreadyMember, TooMany),
+        operation_id="invite_member",
+    )
     async def invite(
         self,
         principal: Who,
@@ -253,7 +354,11 @@ class TeamInvitationsApi(Controller):
         link = f"{public_address}/invitations/{made.secret}"
         return MadeTeamInvitation(link, TeamInvitation.of(made.record, names))
 
-    @delete("/{invitation_id:uuid}", opt=requires("members:manage"), operation_id="withdraw_invitation")
+    @delete(
+        "/{invitation_id:uuid}",
+        opt=requires("members:manage") | refuses(NoSuchInvitation),
+        operation_id="withdraw_invitation",
+    )
     async def withdraw(self, principal: Who, teams: All, invitation_id: FromPath[UUID]) -> None:
         """Its link is good for nothing any more."""
         await teams.withdraw_invitation(principal, invitation_id)

@@ -21,6 +21,7 @@ from pudim_collector.features.teams.queries import (
     RoleRecord,
     TeamRecord,
 )
+from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.infra.permissions import BUILT_IN, Rights, Role
@@ -142,6 +143,13 @@ class Teams:
             self._emit(events.TeamCreated(team.id, team.name))
         return team
 
+    async def version(self, principal: Principal, *, lock: bool = False) -> str:
+        """Of what the team is called; with `lock` nobody else changes the team until the transaction ends."""
+        found = await (queries.lock_team if lock else queries.find_team)(principal.team_id)
+        if found is None:
+            raise NoSuchTeam
+        return version_of(found.id, found.name)
+
     async def rename(self, principal: Principal, name: str) -> TeamRecord:
         """Raises BadTeamName."""
         name = rules.clean_team_name(name)
@@ -166,6 +174,17 @@ class Teams:
 
     async def members(self, principal: Principal) -> list[MemberRecord]:
         return await queries.members(_team_of(principal))
+
+    async def member(self, principal: Principal, user_id: UUID) -> MemberRecord:
+        """Raises NoSuchMember."""
+        return await self._member(_team_of(principal), user_id)
+
+    async def version_of_member(self, principal: Principal, user_id: UUID, *, lock: bool = False) -> str:
+        """Of what a member is; with `lock` nobody else changes the team until the transaction ends."""
+        if lock:
+            await queries.lock_team(principal.team_id)
+        found = await self.member(principal, user_id)
+        return version_of(found.user_id, found.role)
 
     async def change_role(self, principal: Principal, user_id: UUID, role: RoleName) -> None:
         """Raises NoSuchMember, NoSuchRole, NotYoursToGive or LastOwner."""
@@ -232,6 +251,17 @@ class Teams:
     async def roles(self, principal: Principal) -> list[RoleRecord]:
         """The team's own ones, by name."""
         return await queries.roles(_team_of(principal))
+
+    async def role(self, principal: Principal, role_id: UUID) -> RoleRecord:
+        """Raises NoSuchRole."""
+        return await self._role(_team_of(principal), role_id)
+
+    async def version_of_role(self, principal: Principal, role_id: UUID, *, lock: bool = False) -> str:
+        """Of what a role allows; with `lock` nobody else changes the team until the transaction ends."""
+        if lock:
+            await queries.lock_team(principal.team_id)
+        found = await self.role(principal, role_id)
+        return version_of(found.id, found.name, found.permissions)
 
     async def create_role(self, principal: Principal, name: str, permissions: Iterable[str]) -> RoleRecord:
         """Raises BadRoleName, RoleNameTaken, UnknownPermission, NotYoursToGive or TooMany."""

@@ -19,6 +19,7 @@ from pudim_collector.features.uptime.schemas import Check
 from pudim_collector.features.uptime.service import BadCheckError, NoAgentHere, TooManyChecks, Uptime
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.scoping import Scope
 
 Asked = Request[Any, Any, Any]
 _SEE_OTHER: Literal[303] = 303
@@ -29,67 +30,76 @@ class CheckPages(Controller):
     path = "/servers/{server_id:uuid}/checks"
 
     @get(opt=requires("checks:read", on="server_id"))
-    async def checks(
+    async def checks(  # noqa: PLR0917 - each by its name
         self,
         request: Asked,
         principal: NamedDependency[Principal],
         servers: NamedDependency[Servers],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
     ) -> Response[str]:
-        return await _page(request, principal, servers, uptime, server_id)
+        return await _page(request, principal, within, servers, uptime, server_id)
 
     @post(opt=requires("checks:write", on="server_id"), status_code=200)
-    async def create(
+    async def create(  # noqa: PLR0917 - each by its name
         self,
         request: Asked,
         principal: NamedDependency[Principal],
         servers: NamedDependency[Servers],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
     ) -> Response[Any]:
         form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
         try:
-            await uptime.create(principal, server_id, _draft(form))
+            await uptime.create(principal, within, server_id, _draft(form))
         except BadCheckError as refusal:
             errors = {path.removeprefix("settings."): words for path, words in refusal.faults}
-            return await _page(request, principal, servers, uptime, server_id, form=form, errors=errors)
+            return await _page(
+                request, principal, within, servers, uptime, server_id, form=form, errors=errors
+            )
         except (NoAgentHere, TooManyChecks) as refusal:
             errors = {"form": f"{refusal.detail} {refusal.hint}"}
-            return await _page(request, principal, servers, uptime, server_id, form=form, errors=errors)
+            return await _page(
+                request, principal, within, servers, uptime, server_id, form=form, errors=errors
+            )
         return _back(server_id)
 
     @post("/{check_id:uuid}/remove", opt=requires("checks:write", on="server_id"), status_code=_SEE_OTHER)
     async def remove(
         self,
         principal: NamedDependency[Principal],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
     ) -> Response[Any]:
-        await uptime.remove(principal, server_id, check_id)
+        await uptime.remove(principal, within, server_id, check_id)
         return _back(server_id)
 
     @post("/{check_id:uuid}/pause", opt=requires("checks:write", on="server_id"), status_code=_SEE_OTHER)
     async def pause(
         self,
         principal: NamedDependency[Principal],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
     ) -> Response[Any]:
-        await uptime.change(principal, server_id, check_id, enabled=False)
+        await uptime.change(principal, within, server_id, check_id, enabled=False)
         return _back(server_id)
 
     @post("/{check_id:uuid}/resume", opt=requires("checks:write", on="server_id"), status_code=_SEE_OTHER)
     async def resume(
         self,
         principal: NamedDependency[Principal],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
     ) -> Response[Any]:
-        await uptime.change(principal, server_id, check_id, enabled=True)
+        await uptime.change(principal, within, server_id, check_id, enabled=True)
         return _back(server_id)
 
 
@@ -114,9 +124,10 @@ def _seconds(text: str, default: float) -> float:
         return float("nan")
 
 
-async def _page(
+async def _page(  # noqa: PLR0917 - each by its name
     request: Asked,
     principal: Principal,
+    within: Scope,
     servers: Servers,
     uptime: Uptime,
     server_id: UUID,
@@ -124,14 +135,14 @@ async def _page(
     form: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
 ) -> Response[str]:
-    server = await servers.one(server_id)
+    server = await servers.one(within, server_id)
     return render(
         request,
         "uptime/checks.html",
         title=f"Checks of {server.name}",
         status=422 if errors else 200,
         server=to_builtins(server),
-        checks=[to_builtins(Check.of(view)) for view in await uptime.all(server_id)],
+        checks=[to_builtins(Check.of(view)) for view in await uptime.all(within, server_id)],
         kinds=[
             {
                 "kind": kind,

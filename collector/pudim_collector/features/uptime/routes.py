@@ -17,11 +17,19 @@ from pudim_collector.features.uptime.schemas import (
     NewCheck,
     all_kinds,
 )
-from pudim_collector.features.uptime.service import Uptime
+from pudim_collector.features.uptime.service import (
+    BadCheckError,
+    NoAgentHere,
+    NoSuchCheck,
+    TooManyChecks,
+    Uptime,
+)
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.scoping import Scope
+from pudim_collector.infra.sealing import SecretTooLongError
 
 
 class ChecksApi(Controller):
@@ -30,43 +38,63 @@ class ChecksApi(Controller):
 
     @get(opt=requires("checks:read", on="server_id"), operation_id="list_checks")
     async def checks(
-        self, server_id: FromPath[UUID], uptime: NamedDependency[Uptime], paging: NamedDependency[Paging]
+        self,
+        server_id: FromPath[UUID],
+        within: NamedDependency[Scope],
+        uptime: NamedDependency[Uptime],
+        paging: NamedDependency[Paging],
     ) -> CheckPage:
         """What a server's agent checks, by name, with the newest results."""
-        found = [Check.of(view) for view in await uptime.all(server_id)]
+        found = [Check.of(view) for view in await uptime.all(within, server_id)]
         shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
         return CheckPage(shown, paging.next_cursor)
 
-    @post(opt=requires("checks:write", on="server_id"), operation_id="create_check")
-    async def create(
+    @post(
+        opt=requires("checks:write", on="server_id")
+        | refuses(BadCheckError, NoAgentHere, TooManyChecks, SecretTooLongError),
+        operation_id="create_check",
+    )
+    async def create(  # noqa: PLR0917 - each by its name
         self,
         principal: NamedDependency[Principal],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         entity: NamedDependency[Entity],
         data: JSONBody[NewCheck],
     ) -> Check:
         """Have a server's agent check something; it begins within seconds if it is connected."""
-        check_id = await uptime.create(principal, server_id, data.draft())
-        entity.version = await uptime.version(server_id, check_id)
-        return Check.of(await uptime.one(server_id, check_id))
+        check_id = await uptime.create(principal, within, server_id, data.draft())
+        entity.version = await uptime.version(within, server_id, check_id)
+        return Check.of(await uptime.one(within, server_id, check_id))
 
-    @get("/{check_id:uuid}", opt=requires("checks:read", on="server_id"), operation_id="get_check")
+    @get(
+        "/{check_id:uuid}",
+        opt=requires("checks:read", on="server_id") | refuses(NoSuchCheck),
+        operation_id="get_check",
+    )
     async def check(
         self,
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         entity: NamedDependency[Entity],
     ) -> Check:
         """One check and its newest result."""
-        entity.version = await uptime.version(server_id, check_id)
-        return Check.of(await uptime.one(server_id, check_id))
+        entity.version = await uptime.version(within, server_id, check_id)
+        return Check.of(await uptime.one(within, server_id, check_id))
 
-    @patch("/{check_id:uuid}", opt=requires("checks:write", on="server_id"), operation_id="change_check")
+    @patch(
+        "/{check_id:uuid}",
+        opt=requires("checks:write", on="server_id")
+        | refuses(NoSuchCheck, BadCheckError, TooManyChecks, SecretTooLongError),
+        operation_id="change_check",
+    )
     async def change(  # noqa: PLR0917 - each by its name
         self,
         principal: NamedDependency[Principal],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
@@ -74,23 +102,28 @@ class ChecksApi(Controller):
         data: JSONBody[CheckChanges],
     ) -> Check:
         """Change, pause or resume a check."""
-        async with entity.unchanged(lambda: uptime.version(server_id, check_id, lock=True)):
-            await uptime.change(principal, server_id, check_id, **structs.asdict(data))
-        entity.version = await uptime.version(server_id, check_id)
-        return Check.of(await uptime.one(server_id, check_id))
+        async with entity.unchanged(lambda: uptime.version(within, server_id, check_id, lock=True)):
+            await uptime.change(principal, within, server_id, check_id, **structs.asdict(data))
+        entity.version = await uptime.version(within, server_id, check_id)
+        return Check.of(await uptime.one(within, server_id, check_id))
 
-    @delete("/{check_id:uuid}", opt=requires("checks:write", on="server_id"), operation_id="remove_check")
-    async def remove(
+    @delete(
+        "/{check_id:uuid}",
+        opt=requires("checks:write", on="server_id") | refuses(NoSuchCheck),
+        operation_id="remove_check",
+    )
+    async def remove(  # noqa: PLR0917 - each by its name
         self,
         principal: NamedDependency[Principal],
+        within: NamedDependency[Scope],
         uptime: NamedDependency[Uptime],
         server_id: FromPath[UUID],
         check_id: FromPath[UUID],
         entity: NamedDependency[Entity],
     ) -> None:
         """Check this no more. What was found stays among the server's metrics."""
-        async with entity.unchanged(lambda: uptime.version(server_id, check_id, lock=True)):
-            await uptime.remove(principal, server_id, check_id)
+        async with entity.unchanged(lambda: uptime.version(within, server_id, check_id, lock=True)):
+            await uptime.remove(principal, within, server_id, check_id)
 
 
 class CheckKindsApi(Controller):

@@ -26,6 +26,7 @@ from pudim_collector.infra.api.entity_tags import version_of
 from pudim_collector.infra.auth import Principal
 from pudim_collector.infra.database import database
 from pudim_collector.infra.problems import BadFieldsError
+from pudim_collector.infra.scoping import NoSuchServer, Scope
 from pudim_collector.infra.sealing import SealBrokenError, SealedColumn, Sealer
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
@@ -96,58 +97,59 @@ class Uptime:
         self._servers, self._notices, self._announcements = servers, notices, announcements
         self._clock, self._sealer, self._emit = clock, sealer, emit
 
-    async def all(self, server_id: UUID) -> list[CheckView]:
+    async def all(self, within: Scope, server_id: UUID) -> list[CheckView]:
         """A server's checks by name, with their newest results. Raises NoSuchServer."""
-        server = await self._servers.one(server_id)
-        return await self._views(server, await queries.checks_of(server_id))
+        server = await self._servers.one(within, server_id)
+        return await self._views(within, server, await queries.checks_of(within, server_id))
 
-    async def one(self, server_id: UUID, check_id: UUID) -> CheckView:
+    async def one(self, within: Scope, server_id: UUID, check_id: UUID) -> CheckView:
         """Raises NoSuchServer or NoSuchCheck."""
-        server = await self._servers.one(server_id)
-        return (await self._views(server, [await self._found(server_id, check_id)]))[0]
+        server = await self._servers.one(within, server_id)
+        found = await self._found(within, server_id, check_id)
+        return (await self._views(within, server, [found]))[0]
 
-    async def version(self, server_id: UUID, check_id: UUID, *, lock: bool = False) -> str:
+    async def version(self, within: Scope, server_id: UUID, check_id: UUID, *, lock: bool = False) -> str:
         """Of a check's definition; with `lock` nobody else changes it until the transaction ends. Raises NoSuchCheck."""
         if lock:
-            await queries.lock_list(server_id)
-        return version_of(*astuple(await self._found(server_id, check_id)))
+            await queries.lock_list(within, server_id)
+        return version_of(*astuple(await self._found(within, server_id, check_id)))
 
-    async def create(self, principal: Principal, server_id: UUID, draft: Draft) -> UUID:
+    async def create(self, principal: Principal, within: Scope, server_id: UUID, draft: Draft) -> UUID:
         """Raises NoSuchServer, NoAgentHere, BadCheckError or TooManyChecks."""
-        server = await self._servers.one(server_id)
+        server = await self._servers.one(within, server_id)
         if server.kind != _AGENT or server.state == "revoked":
             raise NoAgentHere
         check_id = new_id()
         record = self._record(server_id, check_id, draft, self._clock.now())
-        async with self._changing(server_id):
-            await queries.insert(record)
+        async with self._changing(within, server_id):
+            await queries.insert(within, record)
             self._emit(events.CheckCreated(check_id, server_id, record.name, record.kind, principal.id))
         return check_id
 
-    async def change(self, principal: Principal, server_id: UUID, check_id: UUID, **changed: Any) -> None:
+    async def change(
+        self, principal: Principal, within: Scope, server_id: UUID, check_id: UUID, **changed: Any
+    ) -> None:
         """Any fields of a Draft; of settings, secret ones that are not given stay as they are.
 
         Raises NoSuchServer, NoSuchCheck, BadCheckError or TooManyChecks.
         """
-        await self._servers.one(server_id)
-        async with self._changing(server_id):
-            known = await self._found(server_id, check_id)
+        async with self._changing(within, server_id):
+            known = await self._found(within, server_id, check_id)
             draft = self._draft(known)
             if changed.get("settings") is not None and changed.get("kind", draft.kind) == draft.kind:
                 changed["settings"] = rules.with_secrets(draft.kind, changed["settings"], draft.settings)
             wanted = {name: value for name, value in changed.items() if value is not None}
             fresh = Draft(**{**_fields(draft), **wanted})
             record = self._record(server_id, check_id, fresh, known.created_at)
-            await queries.update(record)
+            await queries.update(within, record)
             before, after = _told(known), _told(record)
             self._emit(events.CheckChanged(check_id, server_id, record.name, before, after, principal.id))
 
-    async def remove(self, principal: Principal, server_id: UUID, check_id: UUID) -> None:
+    async def remove(self, principal: Principal, within: Scope, server_id: UUID, check_id: UUID) -> None:
         """What it found stays among the server's metrics. Raises NoSuchServer or NoSuchCheck."""
-        await self._servers.one(server_id)
-        async with self._changing(server_id):
-            known = await self._found(server_id, check_id)
-            if not await queries.delete(server_id, check_id):
+        async with self._changing(within, server_id):
+            known = await self._found(within, server_id, check_id)
+            if not await queries.delete(within, server_id, check_id):
                 raise NoSuchCheck
             self._emit(events.CheckRemoved(check_id, server_id, known.name, principal.id))
 
@@ -159,7 +161,7 @@ class Uptime:
         if revision is None:
             return None
         documents = []
-        for one in await queries.checks_of(server_id):
+        for one in await queries.checks_for_agent(server_id):
             try:
                 if one.enabled:
                     documents.append(self._draft(one).document(one.id))
@@ -173,19 +175,21 @@ class Uptime:
     # Within
 
     @asynccontextmanager
-    async def _changing(self, server_id: UUID) -> AsyncIterator[None]:
-        """A change of one list at a time; what makes the list too long is not kept."""
+    async def _changing(self, within: Scope, server_id: UUID) -> AsyncIterator[None]:
+        """A change of one list at a time; what makes the list too long is not kept. Raises NoSuchServer."""
         async with database.transaction():
-            await queries.advance(server_id)
+            if not await queries.advance(within, server_id):
+                raise NoSuchServer
             yield
             listed = await self.listed(server_id)
-            count = len(await queries.checks_of(server_id))
+            count = len(await queries.checks_of(within, server_id))
             if listed is not None and (count > rules.MOST_CHECKS or len(listed.encode()) > rules.MOST_BYTES):
                 raise TooManyChecks
             await self._announcements.announce(CHECKS_CHANGED, server_id.hex)
 
-    async def _found(self, server_id: UUID, check_id: UUID) -> CheckRecord:
-        record = await queries.find(server_id, check_id)
+    @staticmethod
+    async def _found(within: Scope, server_id: UUID, check_id: UUID) -> CheckRecord:
+        record = await queries.find(within, server_id, check_id)
         if record is None:
             raise NoSuchCheck
         return record
@@ -218,8 +222,10 @@ class Uptime:
         settings = {**record.settings, **secrets}
         return Draft(record.name, record.kind, settings, record.interval, record.timeout, record.enabled)
 
-    async def _views(self, server: ServerView, records: Sequence[CheckRecord]) -> list[CheckView]:
-        notice, now = await self._notices.one(server.id, _NOTICE), self._clock.now()
+    async def _views(
+        self, within: Scope, server: ServerView, records: Sequence[CheckRecord]
+    ) -> list[CheckView]:
+        notice, now = await self._notices.one(within, server.id, _NOTICE), self._clock.now()
         silent = notice is None or self._notices.is_old(notice, server)
         results = {one.id: _result(one) for one in notice.document.checks} if notice else {}
         return [self._view(one, results.get(str(one.id)), now, silent=silent) for one in records]

@@ -4,7 +4,11 @@ SELECT
     ended_at, outcome, code, detail, output, truncated
 FROM commands
 WHERE
-    server_id = $1 AND ($2::uuid IS NULL OR id = $2)
+    server_id = $1 AND ($2::uuid IS NULL OR commands.id = $2)
     AND ($4::timestamptz IS NULL OR (asked_at, id) < ($4, $5::uuid))
+    AND server_id IN (
+        SELECT id FROM servers
+        WHERE team_id = {team} AND ({servers}::uuid[] IS NULL OR id = ANY ({servers}::uuid[]))
+    )
 ORDER BY asked_at DESC, id DESC
 LIMIT $3

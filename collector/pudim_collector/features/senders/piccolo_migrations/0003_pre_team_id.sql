@@ -1,0 +1,2 @@
+-- The team's column is called as in every other table.
+ALTER TABLE senders RENAME COLUMN team TO team_id;
