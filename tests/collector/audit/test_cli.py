@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pudim_collector.app.features import MIGRATIONS
-from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.features.audit.rules import INSTALLATION
+from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
 from pudim_collector.kernel.clock import SystemClock

@@ -118,7 +118,7 @@ async def page(chain: UUID, search: Search, before: int | None, most: int) -> li
     """The newest first, those before the entry `before` if it is given.
 
     A word that most entries have would be looked up in all of them, only to keep the newest few: so words alone are looked for
-    among the newest entries first, then in ever longer stretches before them.
+    among the newest entries first, then among ten million before them, and so on.
     """
     if not search.words or search.since or search.until:
         return await _newest(chain, search, before, most)
@@ -130,7 +130,7 @@ async def page(chain: UUID, search: Search, before: int | None, most: int) -> li
         since = max(0, until - stretch)
         order = "sequence >= {0} AND sequence < {1} ORDER BY sequence DESC LIMIT {2}"
         found += await _found(chain, search, order, [since, until, most - len(found)])
-        until, stretch = since, stretch * 16
+        until, stretch = since, stretch * 500
     return found
 
 

@@ -15,6 +15,7 @@ from litestar.params import JSONBody
 from pudim_collector.features.passkeys.schemas import Entered, NewPasskey, PasskeyAnswer, credential_of
 from pudim_collector.features.passkeys.service import Passkeys, Purpose
 from pudim_collector.features.sessions.service import Sessions
+from pudim_collector.infra.auditing import untold
 from pudim_collector.infra.auth import ENROL_PATH, Principal, public, requires, safe_local_path
 from pudim_collector.infra.entering import HALF, Entry, brought, give, visitor_of
 from pudim_collector.infra.rate_limits.metering import limited
@@ -27,6 +28,7 @@ _SIGN_IN = "/sign-in/passkey"
 _FACTOR = "/sign-in/factor/passkey"
 _PROVE = f"{PROVE_PATH}/passkey"
 _AFTER = "/account/factors"
+_CHALLENGE = untold("a challenge changes nothing")
 _TO_SIGN_IN = public("to sign in") | limited(Action.SIGN_IN)
 _ADDING = requires("account:secure", enrolling=True)
 _BY_HALF = public("half a session is shown by its cookie") | limited(Action.SIGN_IN)
@@ -58,7 +60,10 @@ class PasskeyPages(Controller):
         return _entered(request, entry, entry.path)
 
     @post(
-        f"{_PROVE}/options", opt=requires("account:secure", enrolling=True), guards=[person], status_code=200
+        f"{_PROVE}/options",
+        opt=requires("account:secure", enrolling=True) | _CHALLENGE,
+        guards=[person],
+        status_code=200,
     )
     async def proof_options(
         self, principal: NamedDependency[Principal], passkeys: NamedDependency[Passkeys]
@@ -81,7 +86,7 @@ class PasskeyPages(Controller):
         entry = await passkeys.prove(principal, credential_of(data), visitor_of(request))
         return _entered(request, entry, safe_local_path(data.next, _AFTER))
 
-    @post(f"{_OWN}/options", opt=_ADDING, guards=[person, proven], status_code=200)
+    @post(f"{_OWN}/options", opt=_ADDING | _CHALLENGE, guards=[person, proven], status_code=200)
     async def registration_options(
         self,
         principal: NamedDependency[Principal],
