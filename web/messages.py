@@ -48,6 +48,8 @@ _ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     "Permission": (0,),
     "audited": (1,),
     "NavigationEntry": (0, "label"),
+    "Section": (1,),
+    "Kept": (1,),
     "setting": (0, 1),
     "Group": (0,),
     "Chart": (0,),

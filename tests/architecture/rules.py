@@ -256,13 +256,13 @@ RULES = [
 
 
 _FEATURE_FILE = re.compile(
-    r"(__init__|rules|service|queries|tables|piccolo_app|schemas|routes|pages|jobs|events)\.py"
+    r"(__init__|rules|service|queries|tables|piccolo_app|schemas|routes|pages|jobs|events|personal)\.py"
     r"|piccolo_migrations/\w+\.(py|sql)"
     r"|sql/\w+\.sql"
 )
 FEATURE_FILES_INSTEAD = (
     "A feature has the files of docs/architecture.md only: rules, service, queries, tables, piccolo_app, piccolo_migrations/, "
-    "schemas, routes, pages, jobs, events, sql/. Put it in the one it belongs to, or make a feature of its own."
+    "schemas, routes, pages, jobs, events, personal, sql/. Put it in the one it belongs to, or make a feature of its own."
 )
 
 

@@ -17,8 +17,8 @@ from tests.web.sample_audit import audit_entry, audit_page, receivers_page
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
+from tests.web.sample_privacy import own_page, retention_page
 from tests.web.sample_teams import invited, member_page, roles_page, team_page
-from tests.web.sample_tokens import NO_TOKENS, form_page, narrowed, token, tokens_page, wrong_form
 
 NOW = "2026-11-22T16:40:05Z"
 MOMENT = datetime(2026, 11, 22, 16, 40, 5, tzinfo=UTC)
@@ -103,6 +103,15 @@ LATEST = [
     latest("system.cpu.utilization", None, cpu_mode=HOSTILE),
     latest("process.cpu.utilization", 0.5, name="w" * 256),
 ]
+TOKEN = {
+    "id": "1",
+    "name": "backup " + HOSTILE,
+    "prefix": "pudim_a1b2",
+    "created_at": NOW,
+    "last_used_at": None,
+    "expires_at": NOW,
+}
+
 
 APP = {"secret": "JBSWY3DPEHPK3PXP", "qr": '<svg class="qr"><path d="M0 0h37v37h-37z"/></svg>'}
 OWN_FACTORS: dict[str, Any] = {
@@ -365,6 +374,11 @@ SAMPLES = {
     "invited": Sample("teams/invited.html", invited(), signed_in=False),
     "invited, known": Sample("teams/invited.html", invited(has_account=True), signed_in=False),
     "invited, signed in": Sample("teams/invited.html", invited(signed_in_as=HOSTILE, refusal=HOSTILE)),
+    "own data": Sample("privacy/own.html", own_page()),
+    "own data, wrong address": Sample("privacy/own.html", own_page(email=HOSTILE)),
+    "own data, last owner": Sample("privacy/own.html", own_page(form=HOSTILE)),
+    "retention": Sample("privacy/retention.html", retention_page()),
+    "retention, out of bounds": Sample("privacy/retention.html", retention_page(wrong=True)),
     "commands": Sample(
         "commands/server.html",
         commands(
@@ -463,13 +477,11 @@ SAMPLES = {
             "yours": None,
         },
     ),
-    "no tokens": Sample("tokens/list.html", NO_TOKENS),
-    "no services": Sample("tokens/list.html", NO_TOKENS | {"may_manage": True}),
-    "tokens": Sample("tokens/list.html", tokens_page()),
-    "new token": Sample("tokens/form.html", form_page()),
-    "new service, wrong": Sample("tokens/form.html", wrong_form()),
-    "token": Sample("tokens/form.html", form_page(narrowed(), may="chosen", scopes=["servers:read"])),
-    "somebody's token": Sample("tokens/form.html", form_page(token()) | {"is_own": False}),
+    "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),
+    "tokens": Sample(
+        "accounts/tokens.html",
+        {**FORM, "tokens": [TOKEN], "created": {"name": HOSTILE, "token": "pudim_secret"}},
+    ),
     "profile": Sample("profile/profile.html", PROFILE | {"saved": True}),
     "profile, wrong": Sample(
         "profile/profile.html",

@@ -135,7 +135,8 @@ async def _verify(settings: Settings) -> bool:
     async with _opened(settings, None, installation=True) as (log, _):
         for one in await log.verify_all():
             anchored = f", {one.anchored:,} removed before" if one.anchored else ""
-            click.echo(f"{_called(one.chain)}: {one.entries:,} entries hold{anchored}")
+            erased = f", {one.erased:,} without what was erased of people" if one.erased else ""
+            click.echo(f"{_called(one.chain)}: {one.entries:,} entries hold{anchored}{erased}")
             if one.broken is not None:
                 holds = False
                 click.echo(f"  entry {one.broken.sequence} does not: {one.broken.why}", err=True)

@@ -15,6 +15,7 @@ from pudim_collector.features.installing import FEATURE as INSTALLING
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.passkeys import FEATURE as PASSKEYS
+from pudim_collector.features.privacy import FEATURE as PRIVACY
 from pudim_collector.features.profile import FEATURE as PROFILE
 from pudim_collector.features.receivers import FEATURE as RECEIVERS
 from pudim_collector.features.senders import FEATURE as SENDERS
@@ -22,7 +23,6 @@ from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
 from pudim_collector.features.storage import FEATURE as STORAGE
 from pudim_collector.features.teams import FEATURE as TEAMS
-from pudim_collector.features.tokens import FEATURE as TOKENS
 from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.mail.outbox import MIGRATIONS as MAIL
@@ -45,7 +45,6 @@ FEATURES: list[Feature] = [
     PASSKEYS,
     FACTORS,
     ACCOUNTS,
-    TOKENS,
     SENDERS,
     TEAMS,
     INSTALLING,
@@ -53,8 +52,11 @@ FEATURES: list[Feature] = [
     ADDRESSES,
     AUDIT,
     RECEIVERS,
+    PRIVACY,
     CONVENTIONS,
 ]
+PERSONAL = [one for feature in FEATURES for one in feature.personal]
+KEPT = [one for feature in FEATURES for one in feature.kept]
 SEALED = [SEALED_MAIL, *(column for feature in FEATURES for column in feature.sealed)]
 PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
 _FIRST = (ACCOUNTS, TEAMS)

@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
-from pudim_collector.app.authentication import Authentication
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.command_keys import command_keys
 from pudim_collector.app.commanding import Commanding, LocalSigner
-from pudim_collector.app.features import PERMISSIONS
+from pudim_collector.app.features import KEPT, PERMISSIONS, PERSONAL
 from pudim_collector.app.keys import key_ring, release_key
 from pudim_collector.app.leaving import ServersOfTeam
 from pudim_collector.app.limits import LimitsHeard
@@ -45,6 +44,7 @@ from pudim_collector.features.installing.service import Releases
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.passkeys.service import Passkeys
+from pudim_collector.features.privacy.service import Privacy
 from pudim_collector.features.receivers.jobs import Delivery
 from pudim_collector.features.receivers.service import Receivers
 from pudim_collector.features.senders.service import Senders
@@ -52,8 +52,6 @@ from pudim_collector.features.servers.service import COMMITTED, REVOKED, Outside
 from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.features.teams.service import Teams
-from pudim_collector.features.tokens.jobs import ExpiryWarnings
-from pudim_collector.features.tokens.service import Tokens
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.api.idempotency import SEALED_ANSWERS, Answers
@@ -99,7 +97,6 @@ class Runtime:
     read_pool: ReadPool
     reader: Reader
     accounts: Accounts
-    tokens: Tokens
     attempts: Attempts
     sessions: Sessions
     credentials: Credentials
@@ -129,6 +126,7 @@ class Runtime:
     answers: Answers
     trail: Trail
     audit: AuditLog
+    privacy: Privacy
     outbound: Outbound
     mailer: Mailer
     checks: Checks = field(default_factory=Checks)
@@ -137,11 +135,6 @@ class Runtime:
     def receivers(self) -> Receivers:
         """Where audit entries are sent to."""
         return Receivers(self.audit, self.clock, self.trail.emit)
-
-    @property
-    def authentication(self) -> Authentication:
-        """Who asks, for the gate."""
-        return Authentication(self.accounts, self.tokens)
 
     @property
     def releases(self) -> Releases:
@@ -160,7 +153,6 @@ class Runtime:
             database,
             [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED],
         )
-        address_lists = AddressLists(announcements, clock, emit=trail.emit)
         sealers = Sealers(key_ring(settings, clock.now()), key)
         mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock)
         demands = Demands(emit=trail.emit)
@@ -200,7 +192,6 @@ class Runtime:
             read_pool,
             reader,
             accounts,
-            Tokens(clock, Rights(PERMISSIONS), accounts, address_lists, emit=trail.emit),
             attempts,
             sessions,
             Credentials(accounts, sessions, attempts, clock, url=settings.url, emit=trail.emit),
@@ -240,10 +231,11 @@ class Runtime:
             Doors(intake),
             Supervisor(clock),
             RateLimits(_limit_store(settings, database), clock, settings.rate_limit_scale),
-            address_lists,
+            AddressLists(accounts, announcements, clock, emit=trail.emit),
             Answers(sealers.of(SEALED_ANSWERS), clock),
             trail,
             AuditLog(clock, trail.emit),
+            Privacy(PERSONAL, KEPT, clock, mailer, emit=trail.emit),
             Outbound(clock, settings.outbound, ca_file=settings.ca_file, proxy=settings.outbound_proxy),
             mailer,
         )
@@ -293,18 +285,15 @@ class Runtime:
             Job("give space back", timedelta(minutes=2), self.upkeep.tidy),
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
-            Job("tell of ending tokens", timedelta(minutes=10), self._expiry_warnings().run_once),
             Job("forget answers", timedelta(hours=1), self.answers.forget),
             Job("forget failed attempts", timedelta(minutes=10), self.attempts.tidy),
+            Job("remove by age", timedelta(hours=1), self.privacy.tidy),
             Job("measure storage", timedelta(minutes=10), self.storage.measure),
             Job("forget rate limits", timedelta(minutes=10), PostgresStore(self.database).forget_empty),
         ]
 
     def _delivery(self) -> Delivery:
         return Delivery(self.audit, self.clock, urlsplit(self.settings.url).hostname or "-", self.outbound)
-
-    def _expiry_warnings(self) -> ExpiryWarnings:
-        return ExpiryWarnings(self.clock, self.tokens.rights, self.mailer, self.settings.url)
 
     async def _prune_audit(self) -> None:
         await self.audit.prune()

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.permissions import Permission
+from pudim_collector.infra.personal import Kept, Section
 from pudim_collector.infra.sealing import SealedColumn
 
 
@@ -30,7 +31,8 @@ class NavigationEntry:
 class Feature:
     """`permissions` maps the names this feature declares to what they allow; words alone mean admins and owners, for a team.
 
-    `account_tabs` are its pages in the account's own area, as accounts/_tabs.html shows them.
+    `account_tabs` are its pages in the account's own area, as accounts/_tabs.html shows them. `personal` are its rows about
+    people, `kept` those that go by age.
     """
 
     name: str
@@ -40,3 +42,5 @@ class Feature:
     account_tabs: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None
     sealed: Sequence[SealedColumn] = ()
+    personal: Sequence[Section] = ()
+    kept: Sequence[Kept] = ()

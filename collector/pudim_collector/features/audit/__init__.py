@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.audit.pages import AuditPages
+from pudim_collector.features.audit.personal import KEPT, PERSONAL
 from pudim_collector.features.audit.routes import AuditApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
@@ -20,4 +21,6 @@ FEATURE = Feature(
     },
     navigation=[NavigationEntry("Audit log", "/audit", "search", "audit:read")],
     migrations=MigrationApp("audit", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
+    kept=KEPT,
 )

@@ -16,6 +16,7 @@ from pudim_collector.features.audit.rules import (
     Entry,
     Head,
     Linked,
+    Proof,
     Search,
     is_id,
     query_of,
@@ -27,7 +28,8 @@ _APPEND = (_SQL / "append.sql").read_text()
 _MOVE_ANCHOR = (_SQL / "move_anchor.sql").read_text()
 _COLUMNS = (
     "sequence, team_id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, target_name,"
-    " address, user_agent, credential, request_id, result, before, after, previous, hash"
+    " address, user_agent, credential, request_id, result, before, after, who_proof, what_proof,"
+    " whole_proof, erased_for IS NOT NULL AS erased, previous, hash"
 )
 _NAMES = {
     "user": "SELECT name, NULL::text FROM users WHERE id = $1",
@@ -43,6 +45,7 @@ _EXPORT_STRETCH = 5_000
 MOST_COUNTED = 50_000
 """What is behind a chart, so that it costs no more the longer the time is."""
 _FIRST_STRETCH = 20_000
+_STRETCH = 10_000
 _ENDLESS = 2**63 - 1
 
 
@@ -73,6 +76,8 @@ async def append(connection: Connection, entry: Entry, digest: bytes, genesis: b
             str(entry.result),
             _json(entry.before),
             _json(entry.after),
+            entry.proof.who,
+            entry.proof.what,
         ],
     )
     row = await cursor.fetchone()
@@ -109,6 +114,30 @@ async def is_new_network(token_id: UUID, network: str, now: datetime) -> bool:
             [token_id, network, now],
         )
         return await cursor.fetchone() is not None
+
+
+async def replace_erased(connection: Connection, sequence: int, entry: Entry, person: UUID) -> None:
+    """Keep what is left of an entry once it forgets a person who was deleted; the database refuses any other change."""
+    proof = entry.proof
+    await connection.execute(
+        "UPDATE audit_entries SET actor_name = $3, address = $4, user_agent = $5, target_name = $6, before = $7::jsonb,"
+        " after = $8::jsonb, who_proof = $9, what_proof = $10, whole_proof = $11,"
+        " erased_for = array_append(erased_for, $12::uuid) WHERE chain = $1 AND sequence = $2",
+        [
+            entry.chain,
+            sequence,
+            entry.actor_name,
+            entry.address,
+            entry.user_agent,
+            entry.target_name,
+            _json(entry.before),
+            _json(entry.after),
+            proof.who,
+            proof.what,
+            proof.whole,
+            person,
+        ],
+    )
 
 
 # Reading
@@ -166,6 +195,26 @@ async def all_found(chain: UUID, search: Search) -> AsyncIterator[Linked]:
             yield one
 
 
+async def about(
+    connection: Connection, chain: UUID, ids: Sequence[str], query: str | None
+) -> AsyncIterator[Linked]:
+    """Entries by or on somebody, or with words that `query` looks for; stretch by stretch, as all of a person's may be many."""
+    statement = (
+        f"SELECT {_COLUMNS} FROM audit_entries WHERE chain = $1 AND sequence > $2 AND sequence <= $3 AND"  # noqa: S608 - as above
+        " (actor_id = ANY ($4) OR target_id = ANY ($4) OR words @@ to_tsquery('simple', $5)) ORDER BY sequence"
+    )
+    cursor = await connection.execute(
+        "SELECT min(sequence), max(sequence) FROM audit_entries WHERE chain = $1", [chain]
+    )
+    since, last = await cursor.fetchone() or (None, None)
+    for start in range((since or 1) - 1, last or 0, _STRETCH):
+        async with connection.cursor(row_factory=dict_row) as found:
+            await found.execute(statement, [chain, start, start + _STRETCH, list(ids), query])
+            rows = await found.fetchall()
+        for row in rows:
+            yield _linked(row)
+
+
 async def counts(chain: UUID, search: Search, step: timedelta) -> dict[datetime, int]:
     """How many entries there are in each step of time, by when it begins; of the newest MOST_COUNTED that are found."""
     where, arguments = _where(chain, search)
@@ -196,8 +245,12 @@ async def bounds(chain: UUID) -> tuple[datetime, datetime] | None:
 async def chains() -> list[UUID]:
     """Those that have a head, and those that lost it."""
     async with database.connection() as connection:
-        cursor = await connection.execute(_CHAINS)
-        return [row[0] for row in await cursor.fetchall()]
+        return await chains_seen(connection)
+
+
+async def chains_seen(connection: Connection) -> list[UUID]:
+    """The same, with what the connection's own transaction has begun."""
+    return [row[0] for row in await (await connection.execute(_CHAINS)).fetchall()]
 
 
 async def head(chain: UUID) -> Head | None:
@@ -304,7 +357,13 @@ def _linked(row: dict[str, Any]) -> Linked:
     sequence, previous, hashed = row.pop("sequence"), bytes(row.pop("previous")), bytes(row.pop("hash"))
     for name in ("before", "after"):
         row[name] = None if row[name] is None else msgspec.json.decode(row[name])
-    return Linked(sequence, Entry(**row), previous, hashed)
+    proof = Proof(*(_bytes(row.pop(name)) for name in ("who_proof", "what_proof", "whole_proof")))
+    erased = row.pop("erased")
+    return Linked(sequence, Entry(**row, proof=proof), previous, hashed, erased)
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
 
 
 def _json(value: Any) -> str | None:

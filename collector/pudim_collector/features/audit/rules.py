@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,10 @@ MOST_BYTES = 16_384
 DEEPEST = 6
 MOST_WORDS = 8
 BARS = 60
-_DOMAIN = b"pudim audit entry 1\n"
+SALT_BYTES = 16
+_FIRST_DOMAIN, _DOMAIN = b"pudim audit entry 1\n", b"pudim audit entry 2\n"
+_WHO, _WHAT = ("actor_name", "address", "user_agent"), ("target_name", "before", "after")
+"""What of an entry is about people, in two parts of which each can be erased alone."""
 _SECRET_KEYS = re.compile(
     r"(?i)(passw|secret|token|cookie|authori[sz]ation|private_?key|api_?key|credential|seed)"
 )
@@ -58,6 +62,18 @@ class BadDays(PudimError):
 
 
 @dataclass(frozen=True)
+class Proof:
+    """What holds an entry's parts about people in its hash: a salt for each, or what is left of an erased one.
+
+    The first entries have no salts: where something of one was erased, `whole` is the digest that it had.
+    """
+
+    who: bytes | None = None
+    what: bytes | None = None
+    whole: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """One entry before it has its place in a chain. Texts and ids are as they were then."""
 
@@ -77,6 +93,7 @@ class Entry:
     result: str = "done"
     before: Any = None
     after: Any = None
+    proof: Proof = Proof()
 
     @property
     def chain(self) -> UUID:
@@ -91,6 +108,8 @@ class Linked:
     entry: Entry
     previous: bytes
     hash: bytes
+    erased: bool = False
+    """Whether something of it was erased, as of somebody who was deleted."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +159,47 @@ def cleaned(entry: Entry) -> Entry:
 
 
 def digest(entry: Entry) -> bytes:
-    """SHA-256 of the canonical encoding: JSON of all fields, keys sorted, no spaces, UTF-8, times in microseconds UTC."""
-    said = asdict(entry) | {
+    """SHA-256 of the canonical encoding: JSON of all fields, keys sorted, no spaces, UTF-8, times in microseconds UTC.
+
+    In the place of each part about people stands its commitment, so that it can be erased.
+    """
+    proof = entry.proof
+    if proof.whole is not None:
+        return proof.whole
+    said = asdict(replace(entry, proof=Proof())) | {
         "team_id": str(entry.team_id) if entry.team_id else None,
         "at": _instant(entry.at),
         "result": str(entry.result),
     }
+    del said["proof"]
+    if proof.who is None or proof.what is None:
+        return sha256(_FIRST_DOMAIN + _canonical(said)).digest()
+    for part, kept, names in (("who", proof.who, _WHO), ("what", proof.what, _WHAT)):
+        said[part] = _commitment(kept, {name: said.pop(name) for name in names}).hex()
     return sha256(_DOMAIN + _canonical(said)).digest()
+
+
+def erased(entry: Entry, called: str, target: str | None, *, who: bool, what: bool) -> Entry:
+    """Without one part about people, or without both: `called` and `target` take the names' places. The digest stays the same."""
+    proof = entry.proof
+    if proof.who is None or proof.what is None:
+        proof = Proof(whole=digest(entry))
+    else:
+        parts = asdict(entry)
+        proof = Proof(
+            _commitment(proof.who, {name: parts[name] for name in _WHO}) if who else proof.who,
+            _commitment(proof.what, {name: parts[name] for name in _WHAT}) if what else proof.what,
+        )
+    if who:
+        entry = replace(entry, actor_name=called, address="", user_agent="")
+    if what:
+        entry = replace(entry, target_name=target, before=None, after=None)
+    return replace(entry, proof=proof)
+
+
+def _commitment(kept: bytes, part: Mapping[str, Any]) -> bytes:
+    """HMAC-SHA256 under the salt; of an erased part it is what was kept."""
+    return kept if len(kept) > SALT_BYTES else hmac.digest(kept, _canonical(part), "sha256")
 
 
 def link(previous: bytes, sequence: int, digested: bytes) -> bytes:
@@ -356,6 +409,12 @@ def differences(before: Any, after: Any) -> list[Difference]:
         for field in sorted(old.keys() | new.keys())
         if not (both and old.get(field) == new.get(field))
     ]
+
+
+def details_text(entry: Entry) -> str:
+    """All that an entry says of its target, and of what was before and after."""
+    said = [one for value in (entry.before, entry.after) for _, one in _flat("", value)]
+    return " ".join(one for one in (entry.target_name, *said) if one)
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:

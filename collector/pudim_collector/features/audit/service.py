@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from secrets import token_bytes
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from litestar.types import Scope
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts.service import log_event
 from pudim_collector.features.audit import events, queries, rules
-from pudim_collector.features.audit.rules import Bar, Break, Damper, Entry, Linked, Search, Walk
+from pudim_collector.features.audit.rules import Bar, Break, Damper, Entry, Linked, Proof, Search, Walk
 from pudim_collector.infra.auditing import UNTOLD, Action, actions
 from pudim_collector.infra.auth import Principal, PrincipalKind, Sender
 from pudim_collector.infra.database import Connection, database
@@ -120,6 +121,7 @@ class Trail(Telling):
                 result=str(action.result(event) if callable(action.result) else action.result),
                 before=before,
                 after=after,
+                proof=Proof(token_bytes(rules.SALT_BYTES), token_bytes(rules.SALT_BYTES)),
             )
         )
         return [replace(entry, team_id=team) for team in await _teams_of(told, entry.team_id, connection)]
@@ -231,6 +233,7 @@ class Verified:
     entries: int
     anchored: int
     broken: Break | None
+    erased: int = 0
 
 
 class Document(NamedTuple):
@@ -308,12 +311,13 @@ class AuditLog:
         head, anchor = await queries.head(chain), await queries.anchor(chain)
         last = head.sequence if head else None
         walk = Walk(anchor) if anchor else Walk()
-        broken = None
+        broken, erased = None, 0
         async for one in _until(queries.all_after(chain, walk.last.sequence), last):
             if broken := walk.step(one):
                 break
+            erased += one.erased
         broken = broken or walk.end(head)
-        return Verified(chain, walk.entries, anchor.sequence if anchor else 0, broken)
+        return Verified(chain, walk.entries, anchor.sequence if anchor else 0, broken, erased)
 
     async def verify_all(self) -> list[Verified]:
         return [await self.verify(chain) for chain in await queries.chains()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.commands.pages import CommandPages
+from pudim_collector.features.commands.personal import KEPT, PERSONAL
 from pudim_collector.features.commands.routes import CommandsApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
@@ -22,4 +23,6 @@ FEATURE = Feature(
         ),
     },
     migrations=MigrationApp("commands", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
+    kept=KEPT,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pudim_collector.features.conventions.personal import KEPT, PERSONAL
 from pudim_collector.features.conventions.routes import DeprecationsApi
 from pudim_collector.infra.api.idempotency import SEALED_ANSWERS
 from pudim_collector.infra.database.migrations import MigrationApp
@@ -14,4 +15,6 @@ FEATURE = Feature(
     controllers=[DeprecationsApi],
     migrations=MigrationApp("conventions", Path(__file__).parent / "piccolo_migrations"),
     sealed=[SEALED_ANSWERS],
+    personal=PERSONAL,
+    kept=KEPT,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.credentials.pages import CredentialPages
+from pudim_collector.features.credentials.personal import KEPT, PERSONAL
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
 
@@ -13,4 +14,6 @@ FEATURE = Feature(
     controllers=(CredentialPages,),
     account_tabs=(NavigationEntry("Password", "/account/password", "key", "account:secure"),),
     migrations=MigrationApp("credentials", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
+    kept=KEPT,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.factors.pages import FactorPages
+from pudim_collector.features.factors.personal import PERSONAL
 from pudim_collector.features.factors.routes import FactorRoutes
 from pudim_collector.features.factors.service import RECOVERY_KEYS, TOTP_SECRETS
 from pudim_collector.infra.database.migrations import MigrationApp
@@ -16,4 +17,5 @@ FEATURE = Feature(
     account_tabs=(NavigationEntry("Second factors", "/account/factors", "key", "account:secure"),),
     migrations=MigrationApp("factors", Path(__file__).parent / "piccolo_migrations"),
     sealed=[TOTP_SECRETS, RECOVERY_KEYS],
+    personal=PERSONAL,
 )

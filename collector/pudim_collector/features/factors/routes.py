@@ -9,8 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 
 from pudim_collector.features.factors.schemas import RecoveryCodes, SecondFactorState
-from pudim_collector.features.factors.service import FactorDemandedError, Factors, NoFactorError
-from pudim_collector.infra.api.refusals import refuses
+from pudim_collector.features.factors.service import Factors
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.entering import give
 from pudim_collector.infra.sudo import person, proven
@@ -29,7 +28,7 @@ class FactorRoutes(Controller):
 
     @delete(
         "/app",
-        opt=requires("account:secure") | refuses(FactorDemandedError),
+        opt=requires("account:secure"),
         guards=[proven],
         operation_id="remove_authenticator_app",
         status_code=204,
@@ -47,7 +46,7 @@ class FactorRoutes(Controller):
 
     @post(
         "/recovery-codes",
-        opt=requires("account:secure") | refuses(NoFactorError),
+        opt=requires("account:secure"),
         guards=[proven],
         operation_id="make_recovery_codes",
     )

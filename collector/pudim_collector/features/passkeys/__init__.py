@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.passkeys.pages import PasskeyPages
+from pudim_collector.features.passkeys.personal import PERSONAL
 from pudim_collector.features.passkeys.routes import PasskeyRoutes
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature
@@ -13,4 +14,5 @@ FEATURE = Feature(
     name="passkeys",
     controllers=(PasskeyRoutes, PasskeyPages),
     migrations=MigrationApp("passkeys", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
 )

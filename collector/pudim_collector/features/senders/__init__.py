@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.senders.pages import SenderPages
+from pudim_collector.features.senders.personal import PERSONAL
 from pudim_collector.features.senders.routes import SendersApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
@@ -19,4 +20,5 @@ FEATURE = Feature(
     },
     navigation=[NavigationEntry("Senders", "/senders", "transfer-in", "senders:read")],
     migrations=MigrationApp("senders", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.servers.pages import ServerPages
+from pudim_collector.features.servers.personal import KEPT
 from pudim_collector.features.servers.routes import AgentEnrolment, EnrolmentTokens, ServersApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
@@ -21,4 +22,5 @@ FEATURE = Feature(
     },
     navigation=[NavigationEntry("Servers", "/servers", "server", "servers:read")],
     migrations=MigrationApp("servers", Path(__file__).parent / "piccolo_migrations"),
+    kept=KEPT,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.sessions.pages import SessionPages
+from pudim_collector.features.sessions.personal import KEPT, PERSONAL
 from pudim_collector.features.sessions.routes import SessionRoutes
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
@@ -18,4 +19,6 @@ FEATURE = Feature(
     },
     account_tabs=(NavigationEntry("Sessions", "/account/sessions", "device-desktop", "account:secure"),),
     migrations=MigrationApp("sessions", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
+    kept=KEPT,
 )

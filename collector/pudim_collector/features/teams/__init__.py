@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.teams.pages import InvitationPages, RolePages, TeamPages
+from pudim_collector.features.teams.personal import KEPT, PERSONAL
 from pudim_collector.features.teams.routes import (
     GrantsApi,
     MembersApi,
@@ -43,4 +44,6 @@ FEATURE = Feature(
     },
     navigation=[NavigationEntry("Team", "/team", "users", "team:read")],
     migrations=MigrationApp("teams", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
+    kept=KEPT,
 )

@@ -10,9 +10,9 @@ WITH head AS (
 )
 INSERT INTO audit_entries (
     chain, sequence, team_id, at, actor_kind, actor_id, actor_name, action, target_kind, target_id, target_name,
-    address, user_agent, credential, request_id, result, before, after, previous, hash
+    address, user_agent, credential, request_id, result, before, after, who_proof, what_proof, previous, hash
 )
 SELECT $1, head.sequence, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18::jsonb, $19::jsonb,
-    head.previous, head.hash
+    $20, $21, head.previous, head.hash
 FROM head
 RETURNING sequence
