@@ -49,7 +49,7 @@ async def run(settings: Settings) -> None:
         )
         server = http_server(Entrance(runtime.stream, web_application(runtime)), settings)
         async with runtime.running():
-            token = await runtime.accounts.local_access_token()
+            token = await runtime.tokens.local_access_token()
             write_access(access, Access(settings.url, None, token))
             await serve(server)
 

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pudim_web import STATIC
 from tests.web.sample_hosts import groups, host
-from tests.web.sample_pages import FORM, LATEST, SAMPLES, STRIP, TOKEN, Sample, server
+from tests.web.sample_pages import LATEST, SAMPLES, STRIP, Sample, server
+from tests.web.sample_tokens import tokens_page
 
 POLICY = (
     "default-src 'none'; script-src 'nonce-nonce-1' 'self'; style-src 'self'; img-src 'self' data:; "
@@ -82,6 +83,9 @@ class FakeCollector(ThreadingHTTPServer):
         }
 
 
+TOKEN_PAGES = {"/account/tokens": SAMPLES["no tokens"], "/account/tokens/new": SAMPLES["new token"]}
+
+
 class Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: FakeCollector
@@ -107,15 +111,15 @@ class Conversation(BaseHTTPRequestHandler):
             self._answer(b"", "text/plain", 403)
             return
         created = {"name": fields["name"][0], "token": "pudim_fresh"}
-        self._page(Sample("accounts/tokens.html", {**FORM, "tokens": [TOKEN], "created": created}))
+        self._page(Sample("tokens/list.html", tokens_page(created=created)))
 
     def _sample(self, path: str) -> Sample:
         if path in PAGES:
             return PAGES[path]
         if path == "/servers":
             return Sample("servers/list.html", {"servers": self.server.servers})
-        if path == "/account/tokens":
-            return SAMPLES["no tokens"]
+        if path in TOKEN_PAGES:
+            return TOKEN_PAGES[path]
         known = {
             "latest": LATEST,
             "strip": STRIP,

@@ -19,6 +19,7 @@ from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
 from tests.web.sample_privacy import own_page, retention_page
 from tests.web.sample_teams import invited, member_page, roles_page, team_page
+from tests.web.sample_tokens import NO_TOKENS, form_page, narrowed, token, tokens_page, wrong_form
 
 NOW = "2026-11-22T16:40:05Z"
 MOMENT = datetime(2026, 11, 22, 16, 40, 5, tzinfo=UTC)
@@ -103,15 +104,6 @@ LATEST = [
     latest("system.cpu.utilization", None, cpu_mode=HOSTILE),
     latest("process.cpu.utilization", 0.5, name="w" * 256),
 ]
-TOKEN = {
-    "id": "1",
-    "name": "backup " + HOSTILE,
-    "prefix": "pudim_a1b2",
-    "created_at": NOW,
-    "last_used_at": None,
-    "expires_at": NOW,
-}
-
 
 APP = {"secret": "JBSWY3DPEHPK3PXP", "qr": '<svg class="qr"><path d="M0 0h37v37h-37z"/></svg>'}
 OWN_FACTORS: dict[str, Any] = {
@@ -477,11 +469,13 @@ SAMPLES = {
             "yours": None,
         },
     ),
-    "no tokens": Sample("accounts/tokens.html", {**FORM, "tokens": [], "created": None}),
-    "tokens": Sample(
-        "accounts/tokens.html",
-        {**FORM, "tokens": [TOKEN], "created": {"name": HOSTILE, "token": "pudim_secret"}},
-    ),
+    "no tokens": Sample("tokens/list.html", NO_TOKENS),
+    "no services": Sample("tokens/list.html", NO_TOKENS | {"may_manage": True}),
+    "tokens": Sample("tokens/list.html", tokens_page()),
+    "new token": Sample("tokens/form.html", form_page()),
+    "new service, wrong": Sample("tokens/form.html", wrong_form()),
+    "token": Sample("tokens/form.html", form_page(narrowed(), may="chosen", scopes=["servers:read"])),
+    "somebody's token": Sample("tokens/form.html", form_page(token()) | {"is_own": False}),
     "profile": Sample("profile/profile.html", PROFILE | {"saved": True}),
     "profile, wrong": Sample(
         "profile/profile.html",

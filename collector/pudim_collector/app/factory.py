@@ -28,7 +28,7 @@ def web_application(runtime: Runtime) -> Litestar:
     pushed = [export_metrics, write] if settings.role.includes(Role.INGEST) else []
     app = build_app(
         FEATURES,
-        runtime.accounts,
+        runtime.authentication,
         settings=EdgeSettings(own_hosts=own, hsts_subdomains=settings.hsts_subdomains),
         senders=runtime.senders,
         language=settings.language,
@@ -39,6 +39,7 @@ def web_application(runtime: Runtime) -> Litestar:
         route_handlers=[healthz, healthz_head, readyz, metrics, security_txt, *pushed],
         dependencies={
             "accounts": runtime.accounts,
+            "tokens": runtime.tokens,
             "address_lists": runtime.address_lists,
             "sessions": runtime.sessions,
             "credentials": runtime.credentials,

@@ -23,6 +23,7 @@ from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
 from pudim_collector.features.storage import FEATURE as STORAGE
 from pudim_collector.features.teams import FEATURE as TEAMS
+from pudim_collector.features.tokens import FEATURE as TOKENS
 from pudim_collector.features.uptime import FEATURE as UPTIME
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.mail.outbox import MIGRATIONS as MAIL
@@ -45,6 +46,7 @@ FEATURES: list[Feature] = [
     PASSKEYS,
     FACTORS,
     ACCOUNTS,
+    TOKENS,
     SENDERS,
     TEAMS,
     INSTALLING,

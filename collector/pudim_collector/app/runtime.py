@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pudim_collector.app.agents import EnrolledAgents
+from pudim_collector.app.authentication import Authentication
 from pudim_collector.app.checks import Checks
 from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.command_keys import command_keys
@@ -52,6 +53,8 @@ from pudim_collector.features.servers.service import COMMITTED, REVOKED, Outside
 from pudim_collector.features.sessions.service import Sessions
 from pudim_collector.features.storage.service import LIMITS_CHANGED, Storage
 from pudim_collector.features.teams.service import Teams
+from pudim_collector.features.tokens.jobs import ExpiryWarnings
+from pudim_collector.features.tokens.service import Tokens
 from pudim_collector.features.uptime.service import CHECK_SECRETS, CHECKS_CHANGED, Uptime
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.api.idempotency import SEALED_ANSWERS, Answers
@@ -97,6 +100,7 @@ class Runtime:
     read_pool: ReadPool
     reader: Reader
     accounts: Accounts
+    tokens: Tokens
     attempts: Attempts
     sessions: Sessions
     credentials: Credentials
@@ -137,6 +141,11 @@ class Runtime:
         return Receivers(self.audit, self.clock, self.trail.emit)
 
     @property
+    def authentication(self) -> Authentication:
+        """Who asks, for the gate."""
+        return Authentication(self.accounts, self.tokens)
+
+    @property
     def releases(self) -> Releases:
         """The agent that hosts get from here."""
         return Releases(self.settings.data_dir, release_key(self.settings.data_dir))
@@ -153,6 +162,7 @@ class Runtime:
             database,
             [COMMITTED, NOTICED, WATCH, REVOKED, ASKED, LIMITS_CHANGED, CHECKS_CHANGED, ADDRESSES_CHANGED],
         )
+        address_lists = AddressLists(announcements, clock, emit=trail.emit)
         sealers = Sealers(key_ring(settings, clock.now()), key)
         mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock)
         demands = Demands(emit=trail.emit)
@@ -192,6 +202,7 @@ class Runtime:
             read_pool,
             reader,
             accounts,
+            Tokens(clock, Rights(PERMISSIONS), accounts, address_lists, emit=trail.emit),
             attempts,
             sessions,
             Credentials(accounts, sessions, attempts, clock, url=settings.url, emit=trail.emit),
@@ -231,7 +242,7 @@ class Runtime:
             Doors(intake),
             Supervisor(clock),
             RateLimits(_limit_store(settings, database), clock, settings.rate_limit_scale),
-            AddressLists(accounts, announcements, clock, emit=trail.emit),
+            address_lists,
             Answers(sealers.of(SEALED_ANSWERS), clock),
             trail,
             AuditLog(clock, trail.emit),
@@ -285,6 +296,7 @@ class Runtime:
             Job("give space back", timedelta(minutes=2), self.upkeep.tidy),
             Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
             Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
+            Job("tell of ending tokens", timedelta(minutes=10), self._expiry_warnings().run_once),
             Job("forget answers", timedelta(hours=1), self.answers.forget),
             Job("forget failed attempts", timedelta(minutes=10), self.attempts.tidy),
             Job("remove by age", timedelta(hours=1), self.privacy.tidy),
@@ -294,6 +306,9 @@ class Runtime:
 
     def _delivery(self) -> Delivery:
         return Delivery(self.audit, self.clock, urlsplit(self.settings.url).hostname or "-", self.outbound)
+
+    def _expiry_warnings(self) -> ExpiryWarnings:
+        return ExpiryWarnings(self.clock, self.tokens.rights, self.mailer, self.settings.url)
 
     async def _prune_audit(self) -> None:
         await self.audit.prune()

@@ -42,7 +42,7 @@ async def up(settings: Settings, *, browser: bool) -> None:
 
 async def _access(runtime: Runtime, earlier: Access | None) -> Access:
     """An earlier start's token is kept while it works, so that scripts that hold it go on."""
-    token = await runtime.accounts.local_access_token(earlier.api_token if earlier else None)
+    token = await runtime.tokens.local_access_token(earlier.api_token if earlier else None)
     setup = await runtime.accounts.ensure_setup_link()
     url = runtime.settings.url
     return Access(url, None if setup is None else f"{url}{setup}", token)

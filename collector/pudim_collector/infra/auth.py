@@ -33,11 +33,18 @@ class NotSignedInError(PudimError):
 
 
 class BadTokenError(PudimError):
-    """The API token is unknown, revoked or expired."""
+    """The API token is unknown or revoked."""
 
     code = "bad_token"
     status = 401
     hint = "Make a new token on the page 'API tokens'."
+
+
+class TokenExpiredError(BadTokenError):
+    """The API token has expired."""
+
+    code = "token_expired"
+    hint = "Renew it on the page 'API tokens', or make a new one."
 
 
 class PermissionMissingError(PudimError):
@@ -152,13 +159,16 @@ class TeamName(NamedTuple):
 
 @dataclass(frozen=True)
 class Grant:
-    """Permissions for one server, or for all with a tag."""
+    """Permissions for one server, or for all with a tag; where `within` says so, only as far as those servers and tags reach."""
 
     permissions: frozenset[str]
     server_id: UUID | None = None
     tag: str | None = None
+    within: frozenset[Any] | None = None
 
     def covers(self, server_id: UUID, tags: Collection[str]) -> bool:
+        if self.within is not None and server_id not in self.within and self.within.isdisjoint(tags):
+            return False
         return server_id == self.server_id or (self.tag is not None and self.tag in tags)
 
 
@@ -242,11 +252,13 @@ class SenderAuthenticator(Protocol):
 
 
 class Authenticator(Protocol):
-    """The port that accounts implement; each returns None for what is unknown, revoked or expired."""
+    """The port that accounts and tokens implement; each returns None for what is unknown, revoked or expired."""
 
     async def by_session(self, secret: str) -> Principal | None: ...
 
-    async def by_token(self, secret: str) -> Principal | None: ...
+    async def by_token(self, secret: str) -> Principal | None:
+        """Raises TokenExpiredError for one that was good."""
+        ...
 
 
 def check_declared(app: Litestar, permissions: Mapping[str, Permission]) -> None:

@@ -13,7 +13,11 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.infra.headers import ALWAYS
 from pudim_collector.infra.problems import MEDIA_TYPE, problem_of
+
+_ONCE = frozenset({b"host", b"authorization", b"content-type", b"origin", b"sec-fetch-site", b"x-csrf-token"})
+"""Of two of these, a proxy may believe the first and we the last."""
 
 
 class MalformedRequest(PudimError):
@@ -104,6 +108,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_header(name, value)
         if len(self.headers) > self.limits.headers:
             self._raise(HeadTooLarge())
+        if (name := name.lower()) in _ONCE and [one for one, _ in self.headers].count(name) > 1:
+            self._raise(MalformedRequest())
 
     def on_headers_complete(self) -> None:
         if sum(len(name) + len(value) for name, value in self.headers) > self.limits.head_bytes:
@@ -168,7 +174,8 @@ def _answer(refusal: PudimError) -> bytes:
     body = msgspec.json.encode(problem)
     head = (
         f"HTTP/1.1 {problem.status} {problem.title}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-        f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\ncache-control: no-store\r\n"
-        "connection: close\r\n\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n"
+        + "".join(f"{name.lower()}: {value}\r\n" for name, value in ALWAYS.items())
+        + "\r\n"
     )
     return head.encode("ascii") + body

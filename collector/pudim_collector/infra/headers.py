@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from litestar.types import HTTPResponseStartEvent, Message, Scope
 
-_ALWAYS = {
+ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -20,7 +20,7 @@ _ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
-_ALWAYS_SENT = [(name.lower().encode(), value.encode()) for name, value in _ALWAYS.items()]
+ALWAYS_SENT = [(name.lower().encode(), value.encode()) for name, value in ALWAYS.items()]
 _ONE_YEAR = "max-age=31536000"
 SUBDOMAINS = "strict_transport_for_subdomains"
 """In the application's state: whether https is promised for the whole domain, which only its owner can know."""
@@ -40,7 +40,7 @@ async def add_headers(message: Message, scope: Scope) -> None:
     """Litestar's before_send hook; what a handler has set itself stays."""
     if message["type"] != "http.response.start":
         return
-    add_missing(message, _ALWAYS_SENT)
+    add_missing(message, ALWAYS_SENT)
     if scope["scheme"] == "https":
         everywhere = "; includeSubDomains" if scope["litestar_app"].state.get(SUBDOMAINS) else ""
         add_missing(message, [(b"strict-transport-security", (_ONE_YEAR + everywhere).encode())])

@@ -18,6 +18,7 @@ HEADER = "X-Request-Id"
 STATE = "request_id"
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,127}")
 _WANTED = HEADER.lower().encode()
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class RequestIds:
 
 
 class NamingFormatter(logging.Formatter):
-    """Ends each line that was logged for a request with the request's name."""
+    """Ends what was logged for a request with its name. No text of a stranger begins a line or steers a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line, request = super().format(record), asked.get()
-        return f"{line} [request {request.request_id}]" if request else line
+        text, request = super().format(record), asked.get()
+        named = f"{text} [request {request.request_id}]" if request else text
+        return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", named).replace("\n", "\n    ")

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.infra.auth import Public, access_of
+from pudim_collector.infra.headers import ALWAYS
 from pudim_collector.infra.problems import MEDIA_TYPE, problem_of
 from pudim_collector.infra.rate_limits.metering import address_of
 from pudim_collector.infra.rate_limits.rules import household
@@ -145,7 +146,7 @@ async def _say(refusal: PudimError, send: Send) -> None:
     """Where no application answers."""
     body = msgspec.json.encode(problem_of(refusal))
     told: dict[str, str] = getattr(refusal, "headers", {})
-    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), "cache-control": "no-store"}
+    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **ALWAYS}
     pairs = [(name.lower().encode(), value.encode()) for name, value in (headers | told).items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": pairs})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -19,7 +19,7 @@ TOKENS = "/account/tokens"
 
 
 async def post(browser: httpx.AsyncClient, token: str | None, **headers: str) -> int:
-    data = {"name": "x"} | ({} if token is None else {"csrf_token": token})
+    data = {"name": "x", "may": "all"} | ({} if token is None else {"csrf_token": token})
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return (await browser.post(TOKENS, data=data, headers=given)).status_code
 
@@ -98,13 +98,13 @@ async def test_a_missing_permission_is_named(house: House) -> None:
 
     app = build_app(
         FEATURES,
-        house.accounts,
+        house.authentication,
         route_handlers=[],
-        dependencies={"accounts": house.accounts, "sessions": house.sessions},
+        dependencies=house.services,
     )
     app.register(secret)
     house.app = app
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         answer = await script.get("/api/v2/secret")
     assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
     assert "vault:open" in answer.json()["detail"]
@@ -116,7 +116,7 @@ async def test_a_route_that_slipped_in_undeclared_is_closed(house: House) -> Non
         return "gold"
 
     house.app.register(slipped)
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         assert (await script.get("/api/v2/slipped")).status_code == 403
 
 
@@ -237,18 +237,18 @@ async def test_only_the_names_of_this_site_are_answered(house: House) -> None:
     settings = EdgeSettings(hosts=frozenset({"pudim.test"}))
     house.app = build_app(
         FEATURES,
-        house.accounts,
+        house.authentication,
         settings=settings,
-        dependencies={"accounts": house.accounts, "sessions": house.sessions},
+        dependencies=house.services,
     )
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         assert (await script.get("/api/v2/me")).status_code == 200
         assert (await script.get("/api/v2/me", headers={"host": "evil.example"})).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["[::1", "[", "a]"])
 async def test_a_host_that_is_none_is_named(house: House, host: str) -> None:
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         answer = await script.get("/api/v2/me", headers={"host": host})
     assert answer.status_code == 400
 

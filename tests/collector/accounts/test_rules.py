@@ -1,7 +1,6 @@
 """What accounts decide, without a database."""
 
 import contextlib
-import string
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,35 +55,6 @@ def test_there_are_no_composition_rules(password: str) -> None:
 def test_no_password_breaks_the_check(password: str) -> None:
     with contextlib.suppress(rules.PasswordRefusedError):
         rules.check_password(password)
-
-
-@given(st.binary(min_size=32, max_size=32))
-def test_a_token_is_recognised_as_one(random: bytes) -> None:
-    token = rules.make_token(random)
-    assert rules.looks_like_token(token)
-    assert len(token) == 57
-    assert set(token) <= set(string.ascii_letters + string.digits + "_")
-
-
-@given(
-    st.binary(min_size=32, max_size=32),
-    st.integers(8, 56),
-    st.sampled_from(string.digits + string.ascii_letters),
-)
-def test_a_mistyped_token_is_not(random: bytes, place: int, character: str) -> None:
-    token = rules.make_token(random)
-    changed = token[:place] + character + token[place + 1 :]
-    assert rules.looks_like_token(changed) == (changed == token)
-
-
-@given(st.text(max_size=80))
-def test_noise_is_no_token(text: str) -> None:
-    assert not rules.looks_like_token(text)
-
-
-@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
-def test_different_randomness_makes_different_tokens(one: bytes, other: bytes) -> None:
-    assert (rules.make_token(one) == rules.make_token(other)) == (one == other)
 
 
 @pytest.mark.parametrize(

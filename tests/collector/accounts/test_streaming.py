@@ -59,11 +59,11 @@ async def test_a_stream_ends_with_its_session(house: House) -> None:
 
 async def test_a_stream_ends_with_its_token(house: House) -> None:
     offer_stream(house, end := asyncio.Event())
-    secret = await house.accounts.local_access_token()
-    principal = await house.accounts.by_token(secret)
+    secret = await house.tokens.local_access_token()
+    principal = await house.tokens.by_token(secret)
     assert principal
     async with house.program(secret) as program:
         reading = asyncio.create_task(seen(program, end))
         await end.wait()
-        await house.accounts.revoke_token(principal, principal.id)
+        await house.tokens.revoke(principal, principal.id)
         assert await reading == ENDED_AFTER

@@ -30,7 +30,7 @@ async def put(
 @pytest.fixture
 async def token(runtime: Runtime) -> str:
     await runtime.store.prepare(runtime.clock.now())
-    return await runtime.accounts.local_access_token()
+    return await runtime.tokens.local_access_token()
 
 
 async def test_a_team_is_used_from_where_its_list_says(runtime: Runtime, token: str) -> None:
@@ -63,7 +63,7 @@ async def test_a_tokens_list_holds_besides_the_teams(runtime: Runtime, token: st
         own = f"/api/v2/tokens/{made['token']['id'] if isinstance(made['token'], dict) else made['record']['id']}"
         await put(home, f"{own}/addresses", networks=[AWAY])
         assert (await home.get(f"{own}/addresses")).json()["networks"] == [f"{AWAY}/32"]
-    secret = next(value for value in made.values() if isinstance(value, str) and value.startswith("pud_pat_"))
+    secret = next(value for value in made.values() if isinstance(value, str) and value.startswith("pud_svc_"))
     async with asking(runtime, secret, HOME) as home, asking(runtime, secret, AWAY) as away:
         refused = await home.get("/api/v2/me")
         assert (refused.status_code, refused.json()["code"]) == (403, "address_not_allowed")
@@ -94,11 +94,11 @@ async def test_an_unknown_address_is_on_no_list(runtime: Runtime, token: str) ->
 
 
 async def test_another_process_change_counts_at_once(site: Site) -> None:
-    other = AddressLists(site.runtime.accounts, site.runtime.announcements, site.clock)
+    other = AddressLists(site.runtime.announcements, site.clock)
     async with site.client() as program:
         me = await program.get("/api/v2/me")
         assert me.status_code == 200
-        principal = await site.runtime.accounts.by_token(site.token)
+        principal = await site.runtime.tokens.by_token(site.token)
         assert principal is not None
         await other.set_for_team(principal, Wish([AWAY], None, confirmed=True))
         while (await program.get("/api/v2/me")).status_code == 200:
@@ -109,7 +109,7 @@ async def test_another_process_change_counts_at_once(site: Site) -> None:
 async def test_a_stream_ends_when_its_address_is_allowed_no_more(site: Site) -> None:
     async with site.events("/live/servers", accept="text/event-stream") as events:
         await events.next()
-        principal = await site.runtime.accounts.by_token(site.token)
+        principal = await site.runtime.tokens.by_token(site.token)
         assert principal is not None
         await site.runtime.address_lists.set_for_team(principal, Wish([AWAY], None, confirmed=True))
         site.clock.advance(60)

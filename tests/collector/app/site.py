@@ -220,4 +220,4 @@ async def runtime(fresh_database: str, tmp_path: Path, clock: ManualClock) -> Ru
 @pytest.fixture
 async def site(runtime: Runtime, clock: ManualClock) -> AsyncIterator[Site]:
     async with serving(runtime) as port:
-        yield Site(runtime, clock, port, await runtime.accounts.local_access_token())
+        yield Site(runtime, clock, port, await runtime.tokens.local_access_token())

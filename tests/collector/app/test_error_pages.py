@@ -58,7 +58,7 @@ async def test_each_code_has_its_page_and_tells_nothing_of_our_parts(app: Litest
 
 
 async def test_a_faulty_body_is_told_by_pointers(app: Litestar, runtime: Runtime) -> None:
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     async with client(app, authorization=f"Bearer {token}") as program:
         for body, pointer in (
             ({"networks": [1]}, "/networks/0"),

@@ -185,9 +185,9 @@ async def test_the_token_is_kept_over_restarts_while_it_works(runtime: Runtime) 
     second = await _access(runtime, first)
     assert second.api_token == first.api_token
     assert second.setup_url != first.setup_url
-    principal = await runtime.accounts.by_token(first.api_token)
+    principal = await runtime.tokens.by_token(first.api_token)
     assert principal
-    await runtime.accounts.revoke_token(principal, principal.id)
+    await runtime.tokens.revoke(principal, principal.id)
     third = await _access(runtime, second)
     assert third.api_token != first.api_token
-    assert await runtime.accounts.by_token(third.api_token)
+    assert await runtime.tokens.by_token(third.api_token)

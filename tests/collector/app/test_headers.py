@@ -50,7 +50,7 @@ def check(answer: httpx.Response, where: str) -> None:
 
 
 async def test_every_answer_of_every_route_carries_them(app: Litestar, runtime: Runtime) -> None:
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     seen = 0
     for shown in ({}, {"authorization": f"Bearer {token}"}, PAGE):
         async with client(app, **shown) as program:
@@ -66,7 +66,7 @@ async def test_every_answer_of_every_route_carries_them(app: Litestar, runtime: 
 
 
 async def test_what_needs_somebody_signed_in_is_kept_by_no_cache(app: Litestar, runtime: Runtime) -> None:
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     async with client(app, authorization=f"Bearer {token}") as program:
         for method, path, handler in routes(app):
             if isinstance(access_of(handler), Public) or (path.startswith("/live/") and "{" not in path):
@@ -85,7 +85,7 @@ async def test_a_nonce_is_used_once(app: Litestar) -> None:
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "DEBUG", "PROPFIND"])
 async def test_no_route_takes_strange_methods(app: Litestar, runtime: Runtime, method: str) -> None:
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     async with client(app, authorization=f"Bearer {token}", cookie="pudim=secret") as program:
         for path in sorted({path for _, path, _ in routes(app)}):
             told = await program.request(method, filled(path))

@@ -16,9 +16,10 @@ from litestar.routes import HTTPRoute
 from pudim.wire.enrolment import ENROL_PATH
 from pudim_collector.app.factory import web_application
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.installing.service import INSTALL_PATH
+from pudim_collector.features.tokens.service import Tokens
 from pudim_collector.infra.auth import ForSenders, Public, Requires, access_of, is_automatic_options
+from pudim_collector.infra.permissions import Rights
 from pudim_collector.infra.rate_limits.metering import metered
 from pudim_collector.infra.rate_limits.rules import Action
 from tests.collector.app.site import PAGE, enrol
@@ -95,7 +96,7 @@ async def app(runtime: Runtime) -> Litestar:
 
 @pytest.fixture
 async def token(runtime: Runtime) -> str:
-    return await runtime.accounts.local_access_token()
+    return await runtime.tokens.local_access_token()
 
 
 def test_what_is_public_is_written_down_here(app: Litestar) -> None:
@@ -166,7 +167,9 @@ async def test_nobody_passes_without_showing_who_he_is(app: Litestar, token: str
 
 
 async def test_a_role_without_the_permission_does_not_pass(runtime: Runtime, token: str) -> None:
-    powerless = replace(runtime, accounts=Accounts(runtime.clock, {}))
+    powerless = replace(
+        runtime, tokens=Tokens(runtime.clock, Rights({}), runtime.accounts, runtime.address_lists)
+    )
     app = web_application(powerless)
     async with client(app, token) as program:
         for method, path, handler in routes(app):
@@ -177,7 +180,6 @@ async def test_a_role_without_the_permission_does_not_pass(runtime: Runtime, tok
                 expected = (404, "no_such_server") if access.on else (403, "permission_missing")
                 assert (answer.status_code, answer.json()["code"]) == expected, path
                 assert access.on or access.permission in answer.json()["detail"]
-    powerless.accounts.close()
 
 
 async def test_every_route_answers_a_strangers_values_without_failing(app: Litestar, token: str) -> None:

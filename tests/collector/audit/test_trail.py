@@ -58,7 +58,7 @@ async def test_what_is_rolled_back_leaves_no_entry(runtime: Runtime) -> None:
 async def test_an_entry_that_cannot_be_written_undoes_the_change(runtime: Runtime) -> None:
     await rows("ALTER TABLE audit_entries ADD CONSTRAINT full_disk CHECK (action <> 'token.created')")
     with pytest.raises(psycopg.errors.CheckViolation):
-        await runtime.accounts.local_access_token()
+        await runtime.tokens.local_access_token()
     assert await rows("SELECT * FROM api_tokens") == []
     assert await rows("SELECT 1 AS one") == [{"one": 1}]
 

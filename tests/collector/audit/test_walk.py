@@ -63,7 +63,7 @@ async def test_features_tell_of_their_changes_by_name(site: Site, server: UUID) 
 
 
 async def test_what_no_feature_tells_of_is_told_by_the_floor(site: Site) -> None:
-    site.runtime.accounts._emit = lambda _: None
+    site.runtime.tokens._emit = lambda _: None
     assert "request.made" in await told_by(site, "POST", "/api/v2/tokens", json={"name": "silent"})
     (entry,) = await entries("request.made")
     assert entry["target_name"] == "POST /api/v2/tokens"

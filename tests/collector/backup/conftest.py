@@ -30,7 +30,7 @@ async def filled(runtime: Runtime, fresh_database: str, clock: ManualClock, tmp_
     await runtime.store.prepare(clock.now())
     server = new_id()
     await queries.insert_server(server, "web <1>", os.urandom(32), {"os": "Linux"}, clock.now())
-    await runtime.accounts.local_access_token()
+    await runtime.tokens.local_access_token()
     await runtime.servers.create_token("web-2")
     (one,) = await runtime.store.declare(server, [SOURCE])
     now = int(datetime.now(UTC).timestamp())

@@ -37,7 +37,7 @@ async def older() -> dict[str, int]:
 def application(site: Site) -> httpx.ASGITransport:
     feature = Feature("old", [old, older], {"account:read": "Read"})
     conventions = Conventions(b"k" * 32, None, site.runtime.clock)
-    app = build_app([feature, FEATURE], site.runtime.accounts, conventions=conventions)
+    app = build_app([feature, FEATURE], site.runtime.authentication, conventions=conventions)
     return httpx.ASGITransport(app)  # type: ignore[arg-type]
 
 

@@ -12,11 +12,13 @@ import pytest
 from litestar import Response, get, put
 from litestar.di import NamedDependency
 
-from pudim_collector.features.accounts.service import Accounts
+from pudim_collector.app.authentication import Authentication
+from pudim_collector.features.tokens.service import Tokens
 from pudim_collector.infra.api.entity_tags import Entity, must_match, version_of
 from pudim_collector.infra.auth import requires
 from pudim_collector.infra.edge import build_app
 from pudim_collector.infra.manifest import Feature
+from pudim_collector.infra.permissions import Rights
 from tests.collector.app.site import Site, figures, report
 
 SERVERS = "/api/v2/servers"
@@ -151,7 +153,7 @@ async def test_a_weak_tag_allows_no_change_and_a_star_does(site: Site) -> None:
     assert (weak.status_code, star.status_code, none.status_code) == (412, 200, 404)
 
 
-def made(accounts: Accounts, state: list[int]) -> httpx.ASGITransport:
+def made(authentication: Authentication, state: list[int]) -> httpx.ASGITransport:
     """An application with one resource that is changed only by who has seen it."""
 
     async def version() -> str:
@@ -169,19 +171,19 @@ def made(accounts: Accounts, state: list[int]) -> httpx.ASGITransport:
         return Response(None, status_code=204)
 
     feature = Feature("thing", [read, change], {"thing:change": "Change it"})
-    return httpx.ASGITransport(build_app([feature], accounts))  # type: ignore[arg-type]
+    return httpx.ASGITransport(build_app([feature], authentication))  # type: ignore[arg-type]
 
 
 async def test_a_route_may_demand_it(site: Site) -> None:
     state = [0]
     bearer = {"authorization": f"Bearer {site.token}"}
-    accounts = Accounts(site.clock, {"thing:change": "Change it"})
-    transport = made(accounts, state)
+    runtime, rights = site.runtime, Rights({"thing:change": "Change it"})
+    tokens = Tokens(site.clock, rights, runtime.accounts, runtime.address_lists)
+    transport = made(Authentication(runtime.accounts, tokens), state)
     async with httpx.AsyncClient(transport=transport, base_url="http://pudim.test", headers=bearer) as client:
         without = await client.put("/api/v2/thing")
         tag = (await client.get("/api/v2/thing")).headers["etag"]
         answers = [await client.put("/api/v2/thing", headers={"if-match": tag}) for _ in range(2)]
-    accounts.close()
     assert (without.status_code, without.json()["code"]) == (428, "precondition_required")
     assert [one.status_code for one in answers] == [204, 412]
     assert state == [1]

@@ -147,7 +147,7 @@ class Trouble:
         runtime = self.site.runtime
         feature = Feature("trouble", [handler], {"senders:write": "Make trouble"})
         conventions = Conventions(b"k" * 32, runtime.answers, runtime.clock)
-        app = build_app([feature], runtime.accounts, conventions=conventions)
+        app = build_app([feature], runtime.authentication, conventions=conventions)
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         bearer = {"authorization": f"Bearer {self.site.token}"}
         async with httpx.AsyncClient(

@@ -209,15 +209,6 @@ async def test_factors_change_only_after_a_fresh_proof(house: House) -> None:
         assert (api.status_code, api.json()["code"]) == (403, "sudo_needed")
 
 
-async def test_tokens_have_no_factors(house: House) -> None:
-    token = await house.accounts.local_access_token()
-    async with house.browser() as program:
-        program.headers["authorization"] = f"Bearer {token}"
-        for path in ("/api/v2/second-factors", "/api/v2/sessions", "/api/v2/passkeys"):
-            answer = await program.get(path)
-            assert (answer.status_code, answer.json()["code"]) == (403, "only_people")
-
-
 @given(st.binary(min_size=8, max_size=8))
 def test_a_recovery_code_is_readable_however_it_is_typed(random: bytes) -> None:
     code = rules.recovery_code(random)

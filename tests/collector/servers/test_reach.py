@@ -44,7 +44,7 @@ async def test_the_page_says_what_stands_in_the_way(
 ) -> None:
     settings = replace(runtime.settings, public_url=url)
     app = web_application(replace(runtime, settings=settings))
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     headers = PAGE | {"authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ async def test_the_page_says_what_stands_in_the_way(
 async def test_the_line_is_safe_to_paste_whatever_the_address_is(runtime: Runtime) -> None:
     url = "https://pudim.example.org/$(reboot)"
     app = web_application(replace(runtime, settings=replace(runtime.settings, public_url=url)))
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),  # type: ignore[arg-type]
         base_url="https://pudim.example.org",

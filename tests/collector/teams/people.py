@@ -14,6 +14,7 @@ from pudim_collector.features.accounts.rules import csrf_token, digest
 from pudim_collector.features.servers import queries as servers
 from pudim_collector.features.teams import queries
 from pudim_collector.features.teams.queries import RoleName, TeamRecord
+from pudim_collector.features.tokens.service import Ends, WantedToken
 from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.scoping import Scope
@@ -96,9 +97,9 @@ async def a_server(runtime: Runtime, team_id: UUID, name: str, *tags: str) -> UU
 
 async def a_token(runtime: Runtime, team_id: UUID, role: RoleName) -> str:
     """An API token that nobody made, with exactly this role."""
-    principal = await runtime.accounts.by_token(await runtime.accounts.local_access_token())
+    principal = await runtime.tokens.by_token(await runtime.tokens.local_access_token())
     assert principal is not None
-    made = await runtime.accounts.create_token(principal, "of a test", None)
+    made = await runtime.tokens.create(principal, WantedToken("of a test", Ends()))
     async with queries.database.connection() as connection:
         await connection.execute(
             "UPDATE api_tokens SET team = $2, role = $3, own_role = $4, operator = false WHERE secret_hash = $1",

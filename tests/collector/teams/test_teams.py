@@ -13,6 +13,7 @@ from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.teams import queries
 from pudim_collector.features.teams.queries import RoleName
 from pudim_collector.features.teams.rules import INVITATION_LIFE
+from pudim_collector.features.tokens.service import WantedToken
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.clock import ManualClock
@@ -115,7 +116,7 @@ async def test_a_role_taken_away_is_gone_with_the_next_request(
     admin = await a_member(runtime, team, Role.ADMIN)
     principal = await runtime.accounts.by_session(admin.secret)
     assert principal is not None
-    token = (await runtime.accounts.create_token(principal, "ci", None)).secret
+    token = (await runtime.tokens.create(principal, WantedToken("ci"))).secret
     assert await code(app, token, "GET", "/api/v2/tokens") == 200
     assert await code(app, owner, "PATCH", f"{MEMBERS}/{admin.id}", {"role": "viewer"}) == 204
     assert await code(app, admin, "GET", "/api/v2/tokens") == "permission_missing"

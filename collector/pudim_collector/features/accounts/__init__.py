@@ -6,7 +6,7 @@ from pudim_collector.features.accounts.pages import AccountPages
 from pudim_collector.features.accounts.personal import KEPT, PERSONAL
 from pudim_collector.features.accounts.routes import AccountRoutes
 from pudim_collector.infra.database.migrations import MigrationApp
-from pudim_collector.infra.manifest import Feature, NavigationEntry
+from pudim_collector.infra.manifest import Feature
 from pudim_collector.infra.permissions import Permission, Role
 
 FEATURE = Feature(
@@ -14,10 +14,7 @@ FEATURE = Feature(
     controllers=(AccountRoutes, AccountPages),
     permissions={
         "account:read": Permission("See who is signed in, and sign out", Role.GUEST),
-        "tokens:manage": Permission("See, make and revoke API tokens", Role.ADMIN),
     },
-    navigation=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),
-    account_tabs=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:manage"),),
     migrations=MigrationApp("accounts", Path(__file__).parent / "piccolo_migrations"),
     personal=PERSONAL,
     kept=KEPT,

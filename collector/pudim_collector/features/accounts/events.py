@@ -91,16 +91,3 @@ class ProfileChanged:
     name_before: str
     language: str
     time_zone: str
-
-
-@audited("token.created", "made an API token", target=Target("token", "token_id", "name"))
-@dataclass(frozen=True)
-class TokenCreated:
-    token_id: UUID
-    name: str
-
-
-@audited("token.revoked", "revoked an API token", target=Target("token", "token_id"))
-@dataclass(frozen=True)
-class TokenRevoked:
-    token_id: UUID

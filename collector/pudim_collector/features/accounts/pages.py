@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal, TypeAlias
-from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
-from msgspec import to_builtins
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import rules
 from pudim_collector.features.accounts.rules import AccountError
-from pudim_collector.features.accounts.schemas import ApiToken, SetupForm, TokenForm
+from pudim_collector.features.accounts.schemas import SetupForm
 from pudim_collector.features.accounts.service import (
     Accounts,
-    NewToken,
-    TokenExpiryError,
 )
 from pudim_collector.infra.auth import Principal, public, requires
 from pudim_collector.infra.entering import Entry, cookie, let_in, visitor_of
@@ -29,7 +24,6 @@ from pudim_collector.infra.headers import CLEAR_SITE
 from pudim_collector.infra.pages import render
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
-from pudim_collector.infra.sudo import proven
 
 Asked: TypeAlias = Request[Any, Any, State]
 Answer: TypeAlias = Response[Any]
@@ -74,43 +68,6 @@ class AccountPages(Controller):
         answer.set_cookie(cookie(request, "", "", timedelta()))
         return answer
 
-    @get("/account/tokens", opt=requires("tokens:manage"))
-    async def tokens(
-        self, request: Asked, principal: NamedDependency[Principal], accounts: NamedDependency[Accounts]
-    ) -> Answer:
-        return await _tokens_page(request, principal, accounts)
-
-    @post("/account/tokens", opt=requires("tokens:manage"), guards=[proven], status_code=200)
-    async def create_token(
-        self,
-        request: Asked,
-        principal: NamedDependency[Principal],
-        accounts: NamedDependency[Accounts],
-        data: URLEncodedBody[TokenForm],
-    ) -> Answer:
-        try:
-            made = await accounts.create_token(
-                principal, data.name, _expiry(data.expires_in_days, accounts.now())
-            )
-        except (AccountError, TokenExpiryError) as refusal:
-            return await _tokens_page(request, principal, accounts, form=data, refusal=refusal)
-        return await _tokens_page(request, principal, accounts, made=made)
-
-    @post(
-        "/account/tokens/{token_id:uuid}/revoke",
-        opt=requires("tokens:manage"),
-        guards=[proven],
-        status_code=_SEE_OTHER,
-    )
-    async def revoke_token(
-        self,
-        principal: NamedDependency[Principal],
-        accounts: NamedDependency[Accounts],
-        token_id: FromPath[UUID],
-    ) -> Answer:
-        await accounts.revoke_token(principal, token_id)
-        return Redirect("/account/tokens", status_code=_SEE_OTHER)
-
 
 def _setup_page(request: Asked, form: SetupForm | None = None, refusal: PudimError | None = None) -> Answer:
     form = form or SetupForm()
@@ -125,41 +82,9 @@ def _setup_page(request: Asked, form: SetupForm | None = None, refusal: PudimErr
     )
 
 
-async def _tokens_page(
-    request: Asked,
-    principal: Principal,
-    accounts: Accounts,
-    *,
-    made: NewToken | None = None,
-    form: TokenForm | None = None,
-    refusal: PudimError | None = None,
-) -> Answer:
-    return render(
-        request,
-        "accounts/tokens.html",
-        title="API tokens",
-        status=refusal.status if refusal else 200,
-        tokens=[
-            to_builtins(ApiToken.of(token, accounts.now())) for token in await accounts.tokens(principal)
-        ],
-        created={"name": made.record.name, "token": made.secret} if made else None,
-        errors=_errors(refusal),
-        values=to_builtins(form) if form else {},
-    )
-
-
 def _errors(refusal: PudimError | None) -> dict[str, str]:
     """By the field that has to change, "form" where that is none."""
     if refusal is None:
         return {}
     field = refusal.field if isinstance(refusal, AccountError) else "form"
     return {field: f"{refusal.detail} {refusal.hint}".strip()}
-
-
-def _expiry(days: str, now: datetime) -> datetime | None:
-    """Raises TokenExpiryError."""
-    if not days.strip():
-        return None
-    if not re.fullmatch(r"[0-9]{1,4}", days.strip()):
-        raise TokenExpiryError
-    return now + timedelta(days=int(days))

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
 
-from pudim_collector.features.accounts.tables import ApiToken, Session, SetupLink, User
+from pudim_collector.features.accounts.tables import Session, SetupLink, User
 from pudim_collector.infra.auth import TeamName
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.prepared import Prepared
+from pudim_collector.infra.standing import Standing, read_grants
 from pudim_collector.series.statements import fetch
 
 _SQL = Path(__file__).parent / "sql"
 _SESSION = Prepared("session_of_secret", (_SQL / "session.sql").read_text(encoding="utf-8"))
-_TOKEN = Prepared("token_of_secret", (_SQL / "token.sql").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -31,32 +31,6 @@ class UserRecord:
     language: str | None = None
     time_zone: str | None = None
     operator: bool = False
-
-
-class GrantRow(NamedTuple):
-    """A role for one server or for a tag; `own` are the permissions of a team's own role."""
-
-    role: str
-    own: tuple[str, ...] | None
-    server_id: UUID | None
-    tag: str | None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What somebody is in a team, as of now. `maker` is what who made a token is there, None for a person.
-
-    `tenancy` is the version of which team has which servers.
-    """
-
-    team_id: UUID | None
-    role: str | None
-    own_name: str | None
-    own: Sequence[str] | None
-    grants: Sequence[GrantRow]
-    tenancy: int
-    operator: bool
-    maker: tuple[str | None, Sequence[str] | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,26 +62,6 @@ class SeenSession:
     last_seen_at: datetime
     address: str
     user_agent: str
-
-
-@dataclass(frozen=True)
-class TokenRecord:
-    id: UUID
-    team_id: UUID
-    made_by: UUID | None
-    name: str
-    prefix: str
-    role: str
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-    own_role: UUID | None = None
-    operator: bool = False
-    scopes: Sequence[str] | None = None
-    only_servers: Sequence[UUID] | None = None
-    only_tags: Sequence[str] | None = None
-    last_used_address: str | None = None
 
 
 async def the_team() -> UUID:
@@ -208,7 +162,7 @@ async def find_session(secret_hash: bytes) -> SessionRecord | None:
         return None
     session_id, created_at, last_seen_at, user_id, name, email, operator, language, zone, *rest = rows[0]
     team_id, role, own_name, own, grants, teams, tenancy, lacks_factor = rest
-    standing = Standing(team_id, role, own_name, own, _grants(grants), tenancy, operator)
+    standing = Standing(team_id, role, own_name, own, read_grants(grants), tenancy, operator)
     person = Person(user_id, name, email, language, zone, _teams(teams))
     return SessionRecord(session_id, created_at, last_seen_at, person, standing, lacks_factor)
 
@@ -274,70 +228,6 @@ async def remove_sessions_before(*, created_at: datetime, last_seen_at: datetime
     await Session.delete().where((Session.created_at < created_at) | (Session.last_seen_at < last_seen_at))
 
 
-async def add_token(token: TokenRecord, secret_hash: bytes) -> None:
-    await ApiToken.insert(
-        ApiToken(
-            id=token.id,
-            team=token.team_id,
-            made_by=token.made_by,
-            name=token.name,
-            prefix=token.prefix,
-            secret_hash=secret_hash,
-            role=token.role,
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-            own_role=token.own_role,
-            operator=token.operator,
-            scopes=_array(token.scopes),
-            only_servers=_array(token.only_servers),
-            only_tags=_array(token.only_tags),
-        )
-    )
-
-
-async def find_token(secret_hash: bytes) -> tuple[TokenRecord, Standing] | None:
-    # Asked with each request of a program: one statement for all that decides over it.
-    async with database.connection() as connection:
-        rows = await _TOKEN.rows(connection, secret_hash)
-    if not rows:
-        return None
-    *record, operator, own_name, own, maker_role, maker_own, grants, tenancy = rows[0]
-    token = TokenRecord(*record)
-    maker = None if token.made_by is None else (maker_role, maker_own)
-    return token, Standing(
-        token.team_id, token.role, own_name, own, _grants(grants), tenancy, operator, maker
-    )
-
-
-async def list_tokens(team_id: UUID) -> Sequence[TokenRecord]:
-    rows = (
-        await ApiToken.select()
-        .where(ApiToken.team == team_id, ApiToken.revoked_at.is_null())
-        .order_by(ApiToken.created_at, ascending=False)
-    )
-    return [_token(row) for row in rows]
-
-
-async def touch_token(token_id: UUID, now: datetime, address: str | None) -> None:
-    changes: dict[Any, Any] = {ApiToken.last_used_at: now, ApiToken.last_used_address: address}
-    await ApiToken.update(changes).where(ApiToken.id == token_id)
-
-
-async def revoke_token(team_id: UUID, token_id: UUID, now: datetime) -> bool:
-    revoked = (
-        await ApiToken.update({ApiToken.revoked_at: now})
-        .where(ApiToken.id == token_id, ApiToken.team == team_id, ApiToken.revoked_at.is_null())
-        .returning(ApiToken.id)
-    )
-    return bool(revoked)
-
-
-async def revoke_tokens_of_nobody(name: str, now: datetime) -> None:
-    await ApiToken.update({ApiToken.revoked_at: now}).where(
-        ApiToken.made_by.is_null(), ApiToken.name == name, ApiToken.revoked_at.is_null()
-    )
-
-
 async def replace_setup_link(link_id: UUID, secret_hash: bytes, now: datetime, expires_at: datetime) -> None:
     async with database.transaction():
         await SetupLink.delete().where(SetupLink.used_at.is_null())
@@ -378,33 +268,3 @@ def _user(row: dict[str, Any]) -> UserRecord:
 
 def _teams(encoded: str | None) -> tuple[TeamName, ...]:
     return () if encoded is None else msgspec.json.decode(encoded, type=tuple[TeamName, ...])
-
-
-def _grants(encoded: str | None) -> list[GrantRow]:
-    return [] if encoded is None else msgspec.json.decode(encoded, type=list[GrantRow])
-
-
-def _array(values: Sequence[object] | None) -> list[object] | None:
-    """As the driver takes an array: a tuple would be a row."""
-    return None if values is None else list(values)
-
-
-def _token(row: dict[str, Any]) -> TokenRecord:
-    return TokenRecord(
-        row["id"],
-        row["team"],
-        row["made_by"],
-        row["name"],
-        row["prefix"],
-        row["role"],
-        row["created_at"],
-        row["expires_at"],
-        row["last_used_at"],
-        row["revoked_at"],
-        row["own_role"],
-        row["operator"],
-        row["scopes"],
-        row["only_servers"],
-        row["only_tags"],
-        row["last_used_address"],
-    )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hmac
 import re
-import string
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
-from zlib import crc32
 
 from pudim.vocabulary.errors import PudimError
 
@@ -21,17 +19,10 @@ LONGEST_EMAIL = 254
 SESSION_IDLE = timedelta(days=7)
 SESSION_LIFE = timedelta(days=30)
 SETUP_LINK_LIFE = timedelta(hours=24)
-LONGEST_TOKEN_LIFE = timedelta(days=3660)
-EXPIRES_SOON = timedelta(days=14)
 TOUCH_EVERY = timedelta(minutes=1)
 """How exact `last seen` and `last used` are; more would write a row for every request."""
 OWNER = "owner"
 
-_TOKEN_PREFIX = "pud_pat_"  # noqa: S105 - what a secret scanner looks for
-_TOKEN_RANDOM = 43  # base62 characters that hold 256 bits
-_TOKEN_CHECK = 6  # base62 characters that hold a CRC-32
-_TOKEN_SHOWN = len(_TOKEN_PREFIX) + 4
-_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _COMMON = frozenset(Path(__file__).with_name("common_passwords.txt").read_text("utf-8").split())
 CONTEXT_WORDS = frozenset({
     "pudim", "server", "servers", "monitor", "monitoring", "collector", "agent", "sender", "team", "status", "admin",
@@ -133,49 +124,6 @@ def session_ends(*, created_at: datetime, last_seen_at: datetime) -> datetime:
 
 def needs_touch(last: datetime | None, now: datetime) -> bool:
     return last is None or now - last >= TOUCH_EVERY
-
-
-def expires_soon(expires_at: datetime | None, now: datetime) -> bool:
-    return expires_at is not None and expires_at - now <= EXPIRES_SOON
-
-
-def can_be_expiry(expires_at: datetime, now: datetime) -> bool:
-    """Not in the past, nor so far away that a database cannot give it back."""
-    return timedelta() < expires_at - now <= LONGEST_TOKEN_LIFE
-
-
-def make_token(random: bytes) -> str:
-    """An API token from 32 random bytes: prefix and checksum let scanners find leaked ones offline."""
-    body = _base62(int.from_bytes(random, "big"), _TOKEN_RANDOM)
-    return f"{_TOKEN_PREFIX}{body}{_checksum(body)}"
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether it can be a token at all; saves asking the database for noise."""
-    body, check = text[len(_TOKEN_PREFIX) : -_TOKEN_CHECK], text[-_TOKEN_CHECK:]
-    return (
-        text.isascii()
-        and text.startswith(_TOKEN_PREFIX)
-        and len(body) == _TOKEN_RANDOM
-        and check == _checksum(body)
-    )
-
-
-def shown_prefix(token: str) -> str:
-    """As much of a token as may be shown later, to tell tokens apart."""
-    return token[:_TOKEN_SHOWN]
-
-
-def _checksum(body: str) -> str:
-    return _base62(crc32(body.encode()), _TOKEN_CHECK)
-
-
-def _base62(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, len(_BASE62))
-        digits.append(_BASE62[digit])
-    return "".join(reversed(digits))
 
 
 def digest(secret: str) -> bytes:

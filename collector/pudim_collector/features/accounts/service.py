@@ -1,4 +1,4 @@
-"""Use cases of accounts: make the owner, people and their sessions, tokens for programs, and who a secret belongs to."""
+"""Use cases of accounts: make the owner, people and their sessions, and who a session's secret belongs to."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ from psycopg.errors import UniqueViolation
 
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.accounts import events, queries, rules
-from pudim_collector.features.accounts.queries import SeenSession, Standing, TokenRecord, UserRecord
-from pudim_collector.infra.api.entity_tags import version_of
-from pudim_collector.infra.api.token_scopes import NOT_NARROWED, Narrowing
-from pudim_collector.infra.auth import Grant, Principal, PrincipalKind
+from pudim_collector.features.accounts.queries import SeenSession, UserRecord
+from pudim_collector.infra.auth import Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.language import language as check_language
 from pudim_collector.infra.language_reader import time_zone as check_time_zone
 from pudim_collector.infra.passwords import Passwords
 from pudim_collector.infra.permissions import Permission, Rights, Role
-from pudim_collector.infra.request_ids import Asked, asked
 from pudim_collector.infra.scoping import NO_TEAM
 from pudim_collector.kernel.clock import Clock
 from pudim_collector.kernel.ids import new_id
@@ -33,7 +30,6 @@ Person: TypeAlias = UserRecord
 AccountError: TypeAlias = rules.AccountError
 OwnSession: TypeAlias = SeenSession
 _log = logging.getLogger("pudim.security")
-_LOCAL_ACCESS = "local access"
 
 
 class SetupLinkError(PudimError):
@@ -58,25 +54,11 @@ class EmailTakenError(rules.AccountError):
     field = "email"
 
 
-class NoSuchTokenError(PudimError):
-    """There is no such API token."""
-
-    code = "no_such_token"
-    status = 404
-
-
 class NoSuchTeamError(PudimError):
     """You are in no such team."""
 
     code = "no_such_team"
     status = 404
-
-
-class TokenExpiryError(PudimError):
-    """A token expires within ten years from now, or never."""
-
-    code = "token_expiry"
-    status = 422
 
 
 @dataclass(frozen=True)
@@ -88,24 +70,12 @@ class OpenSession:
     life: timedelta = rules.SESSION_LIFE
 
 
-@dataclass(frozen=True)
-class NewToken:
-    secret: str = field(repr=False)
-    record: TokenRecord
-
-
-def _address(told: Asked) -> str | None:
-    """Where the request comes from, as far as it is known."""
-    client = told.scope.get("client")
-    return client[0][:64] if client else None
-
-
 def log_event(event: object) -> None:
     _log.info("%r", event)
 
 
 class Accounts:
-    """Implements pudim_collector.infra.auth.Authenticator; `permissions` are what features declare."""
+    """`permissions` are what features declare."""
 
     def __init__(
         self,
@@ -136,15 +106,6 @@ class Accounts:
         secret, now = secrets.token_urlsafe(32), self._clock.now()
         await queries.replace_setup_link(new_id(), rules.digest(secret), now, now + rules.SETUP_LINK_LIFE)
         return f"/setup/{secret}"
-
-    async def local_access_token(self, previous: str | None = None) -> str:
-        """An owner's token for scripts on this machine: `previous` if it is still good, else a new one instead."""
-        team_id = await self.ensure_team()
-        if previous is not None and await self.by_token(previous) is not None:
-            return previous
-        async with database.transaction():
-            await queries.revoke_tokens_of_nobody(_LOCAL_ACCESS, self._clock.now())
-            return (await self._add_token(team_id, None, _LOCAL_ACCESS, None, operator=True)).secret
 
     async def check_setup_link(self, link: str) -> None:
         """Raises SetupLinkError."""
@@ -313,7 +274,6 @@ class Accounts:
         if rules.needs_touch(session.last_seen_at, now):
             await queries.touch_session(session.id, now)
         person, standing = session.person, session.standing
-        held = self._held(standing)
         return Principal(
             PrincipalKind.USER,
             person.id,
@@ -321,31 +281,16 @@ class Accounts:
             person.name,
             person.email,
             standing.own_name or standing.role or Role.GUEST,
-            held,
+            standing.held(self._rights),
             session.id,
             rules.csrf_token(secret),
             language=person.language,
             time_zone=person.time_zone,
             teams=person.teams,
-            grants=self._granted(standing, held=None),
+            grants=standing.granted(self._rights),
             operator=standing.operator,
             tenancy=standing.tenancy,
             lacks_factor=session.lacks_factor,
-        )
-
-    def _held(self, standing: Standing) -> frozenset[str]:
-        """What he may in all of the team, and for the installation."""
-        held = self._rights.of(standing.role or Role.GUEST, standing.own)
-        return held | self._rights.operators if standing.operator else held
-
-    def _granted(self, standing: Standing, *, held: frozenset[str] | None) -> tuple[Grant, ...]:
-        """What he may on single servers; of it no more than is `held`, where that is said."""
-        found = (
-            Grant(self._rights.of(one.role, one.own) & self._rights.on_servers, one.server_id, one.tag)
-            for one in standing.grants
-        )
-        return tuple(
-            one if held is None else replace(one, permissions=one.permissions & held) for one in found
         )
 
     async def switch_team(self, principal: Principal, team_id: UUID) -> None:
@@ -360,151 +305,8 @@ class Accounts:
                 )
             )
 
-    # Tokens
-
-    async def by_token(self, secret: str) -> Principal | None:
-        found = await self._valid_token(secret)
-        if found is None:
-            return None
-        token, standing = found
-        held, limit = self._held(standing), None
-        if standing.maker is not None:
-            role, own = standing.maker
-            if role is None:
-                return None  # who made it is not in the team any more
-            limit = self._rights.of(role, own)
-            held &= limit | self._rights.operators
-        narrowing = Narrowing.to(token.scopes, token.only_servers, token.only_tags)
-        held, grants = narrowing.applied(
-            held, self._granted(standing, held=limit), on_servers=self._rights.on_servers
-        )
-        return Principal(
-            PrincipalKind.TOKEN,
-            token.id,
-            token.team_id,
-            token.name,
-            None,
-            standing.own_name or token.role,
-            held,
-            grants=grants,
-            operator=standing.operator and narrowing.is_none,
-            tenancy=standing.tenancy,
-        )
-
-    async def tokens(self, principal: Principal) -> Sequence[TokenRecord]:
-        return await queries.list_tokens(principal.team_id)
-
-    async def one_token(self, principal: Principal, token_id: UUID) -> TokenRecord:
-        """Raises NoSuchTokenError."""
-        for token in await queries.list_tokens(principal.team_id):
-            if token.id == token_id:
-                return token
-        raise NoSuchTokenError
-
-    async def token_version(self, principal: Principal, token_id: UUID) -> str:
-        """Of what can be changed of a token. Raises NoSuchTokenError."""
-        token = await self.one_token(principal, token_id)
-        return version_of(token.id, token.name, token.role, token.expires_at)
-
-    async def create_token(
-        self,
-        principal: Principal,
-        name: str,
-        expires_at: datetime | None,
-        wanted: Narrowing = NOT_NARROWED,
-    ) -> NewToken:
-        """Raises NameRefusedError, TokenExpiryError, PermissionMissingError, UnknownScopeError or NarrowerError."""
-        wanted.check(self._rights.declared, principal)
-        if expires_at is not None and not rules.can_be_expiry(expires_at, self._clock.now()):
-            raise TokenExpiryError
-        name = rules.clean_name(name)
-        if principal.kind is PrincipalKind.USER:
-            return await self._add_token(
-                principal.team_id,
-                principal.id,
-                name,
-                expires_at,
-                operator=principal.operator,
-                narrowing=wanted,
-            )
-        # One that a program makes may what the program's own may, and no longer than who made that.
-        own = await self.token(principal)
-        return await self._add_token(
-            own.team_id,
-            own.made_by,
-            name,
-            expires_at,
-            role=own.role,
-            own_role=own.own_role,
-            operator=own.operator,
-            narrowing=wanted.within(Narrowing.to(own.scopes, own.only_servers, own.only_tags)),
-        )
-
-    async def revoke_token(self, principal: Principal, token_id: UUID) -> None:
-        if not await queries.revoke_token(principal.team_id, token_id, self._clock.now()):
-            raise NoSuchTokenError
-        self._emit(events.TokenRevoked(token_id))
-
-    async def token(self, principal: Principal) -> TokenRecord:
-        """The token that asks. Raises NoSuchTokenError for a person."""
-        for token in await queries.list_tokens(principal.team_id):
-            if token.id == principal.id:
-                return token
-        raise NoSuchTokenError("You are not using an API token.")
-
     def close(self) -> None:
         self._passwords.close()
-
-    async def _valid_token(self, secret: str) -> tuple[TokenRecord, Standing] | None:
-        if not rules.looks_like_token(secret):
-            return None
-        found, now = await queries.find_token(rules.digest(secret)), self._clock.now()
-        if found is None:
-            return None
-        token = found[0]
-        if token.revoked_at is not None:
-            return None
-        if token.expires_at is not None and token.expires_at <= now:
-            return None
-        if rules.needs_touch(token.last_used_at, now):
-            told = asked.get()
-            await queries.touch_token(token.id, now, _address(told) if told is not None else None)
-        return found
-
-    async def _add_token(
-        self,
-        team_id: UUID,
-        made_by: UUID | None,
-        name: str,
-        expires_at: datetime | None,
-        *,
-        role: str = Role.OWNER,
-        own_role: UUID | None = None,
-        operator: bool = False,
-        narrowing: Narrowing = NOT_NARROWED,
-    ) -> NewToken:
-        """A person's may what he may, whatever that is at the time: all that an owner may, but for what he may not."""
-        secret = rules.make_token(secrets.token_bytes(32))
-        record = TokenRecord(
-            id=new_id(),
-            team_id=team_id,
-            made_by=made_by,
-            name=name,
-            prefix=rules.shown_prefix(secret),
-            role=role,
-            created_at=self._clock.now(),
-            expires_at=expires_at,
-            last_used_at=None,
-            revoked_at=None,
-            own_role=own_role,
-            operator=operator,
-            scopes=narrowing.scopes,
-            only_servers=narrowing.servers,
-            only_tags=narrowing.tags,
-        )
-        await queries.add_token(record, rules.digest(secret))
-        self._emit(events.TokenCreated(record.id, name))
-        return NewToken(secret, record)
 
     async def _add_session(self, user: UserRecord, visitor: Visitor) -> tuple[UUID, str]:
         session_id, secret = new_id(), secrets.token_urlsafe(32)

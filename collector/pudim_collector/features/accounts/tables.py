@@ -1,8 +1,8 @@
-"""The team, its people, their sessions, tokens for programs, and links that make the first owner."""
+"""The team, its people, their sessions, and links that make the first owner."""
 
 from __future__ import annotations
 
-from piccolo.columns import UUID, Array, Boolean, Bytea, ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns import UUID, Boolean, Bytea, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.table import Table
 
 from pudim_collector.infra.database import database
@@ -43,28 +43,6 @@ class Session(Table, tablename="sessions", db=database):
     address = Varchar(length=64)
     user_agent = Varchar(length=256)
     team_id = ForeignKey(Team, null=True, default=None)
-
-
-class ApiToken(Table, tablename="api_tokens", db=database):
-    """A program's key; `made_by` is null for the one that `pudim up` makes for scripts on its machine."""
-
-    id = UUID(primary_key=True)
-    team = ForeignKey(Team, null=False)
-    made_by = ForeignKey(User, null=True)
-    name = Varchar(length=128)
-    prefix = Varchar(length=32)
-    secret_hash = Bytea(unique=True)
-    role = Varchar(length=32)
-    created_at = Timestamptz()
-    expires_at = Timestamptz(null=True, default=None)
-    last_used_at = Timestamptz(null=True, default=None)
-    revoked_at = Timestamptz(null=True, default=None)
-    own_role = UUID(null=True, default=None)
-    operator = Boolean(default=False)
-    scopes = Array(base_column=Text(), null=True, default=None)
-    only_servers = Array(base_column=UUID(), null=True, default=None)
-    only_tags = Array(base_column=Text(), null=True, default=None)
-    last_used_address = Varchar(length=64, null=True, default=None)
 
 
 class SetupLink(Table, tablename="setup_links", db=database):

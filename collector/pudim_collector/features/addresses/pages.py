@@ -15,6 +15,7 @@ from pudim_collector.features.addresses.schemas import AddressForm
 from pudim_collector.features.addresses.service import AddressLists, Wish
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.rate_limits.metering import address_of
 
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]
@@ -42,7 +43,7 @@ class AddressPages(Controller):
         address_lists: NamedDependency[AddressLists],
         data: URLEncodedBody[AddressForm],
     ) -> Answer:
-        wish = Wish(rules.words(data.networks), _from_where(request), confirmed=bool(data.confirm))
+        wish = Wish(rules.words(data.networks), address_of(request.scope), confirmed=bool(data.confirm))
         try:
             await address_lists.set_for_team(principal, wish)
         except AddressError as refusal:
@@ -57,10 +58,6 @@ def _page(request: Asked, networks: str, refusal: AddressError | None = None) ->
         title="Addresses",
         status=refusal.status if refusal else 200,
         networks=networks,
-        yours=_from_where(request),
+        yours=address_of(request.scope),
         errors={refusal.field: f"{refusal.detail} {refusal.hint}"} if refusal else {},
     )
-
-
-def _from_where(request: Asked) -> str | None:
-    return request.client.host if request.client else None

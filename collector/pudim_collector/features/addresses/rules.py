@@ -44,6 +44,13 @@ class LocksOut(AddressError):
     hint = "Add your own address, or confirm that you mean it."
 
 
+class WiderAddresses(AddressError):
+    """What a token makes may be used from nowhere else than that token itself."""
+
+    code = "wider_addresses"
+    status = 403
+
+
 class AddressNotAllowed(PudimError):
     """This may not be used from this address."""
 
@@ -85,6 +92,21 @@ def allows(networks: Sequence[Network], address: str | None) -> bool:
     if isinstance(known, IPv6Address) and known.ipv4_mapped:
         seen = known.ipv4_mapped
     return any(seen in network for network in networks)
+
+
+def narrowed(networks: Sequence[Network], outer: Sequence[Network]) -> Sequence[Network]:
+    """`networks`, or all of `outer` where they name none. Raises WiderAddresses for one that is not within `outer`."""
+    if outer and not all(any(_is_within(one, other) for other in outer) for one in networks):
+        raise WiderAddresses
+    return networks or outer
+
+
+def _is_within(one: Network, other: Network) -> bool:
+    return (
+        one.version == other.version
+        and int(other.network_address) <= int(one.network_address)
+        and (int(one.broadcast_address) <= int(other.broadcast_address))
+    )
 
 
 def check_way_back(networks: Sequence[Network], address: str | None, *, confirmed: bool) -> None:

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
-from pudim_collector.features.accounts.service import Accounts, log_event
-from pudim_collector.features.addresses import events, queries, rules
+from pudim_collector.features.accounts.service import log_event
+from pudim_collector.features.addresses import events, queries, rules, schemas
 from pudim_collector.features.addresses.rules import AddressNotAllowed, Network
 from pudim_collector.infra.announcements import Announcements
 from pudim_collector.infra.auth import Principal, PrincipalKind
 from pudim_collector.infra.database import database
 from pudim_collector.kernel.clock import Clock
 
+AddressError: TypeAlias = rules.AddressError
+AllowedAddresses: TypeAlias = schemas.AllowedAddresses
+WantedAddresses: TypeAlias = schemas.WantedAddresses
+NetworkText: TypeAlias = schemas.NetworkText
+MOST_NETWORKS = rules.MOST_NETWORKS
+words = rules.words
 ADDRESSES_CHANGED = "pudim_addresses"
 _PATIENCE = 30.0
 
@@ -36,13 +43,12 @@ class AddressLists:
 
     def __init__(
         self,
-        accounts: Accounts,
         announcements: Announcements,
         clock: Clock,
         *,
         emit: Callable[[object], None] = log_event,
     ) -> None:
-        self._accounts, self._announcements, self._clock, self._emit = accounts, announcements, clock, emit
+        self._announcements, self._clock, self._emit = announcements, clock, emit
         self._known: dict[UUID, list[Network]] | None = None
 
     async def check(self, principal: Principal, address: str | None) -> None:
@@ -58,11 +64,6 @@ class AddressLists:
     async def of_team(self, principal: Principal) -> list[str]:
         return await queries.list_of(principal.team_id, None)
 
-    async def of_token(self, principal: Principal, token_id: UUID) -> list[str]:
-        """Raises NoSuchTokenError."""
-        await self._accounts.one_token(principal, token_id)
-        return await queries.list_of(principal.team_id, token_id)
-
     async def set_for_team(self, principal: Principal, wish: Wish) -> list[str]:
         """Raises an AddressError."""
         networks = rules.parse(wish.networks)
@@ -73,16 +74,20 @@ class AddressLists:
         await self._load()
         return _written(networks)
 
-    async def set_for_token(self, principal: Principal, token_id: UUID, wish: Wish) -> list[str]:
-        """Raises an AddressError or NoSuchTokenError."""
+    @staticmethod
+    def narrowed(networks: Sequence[str], outer: Sequence[str]) -> list[str]:
+        """`networks`, or all of `outer` where they name none. Raises an AddressError for what is not within `outer`."""
+        return _written(rules.narrowed(rules.parse(networks), rules.parse(outer)))
+
+    async def set_for_token(self, principal: Principal, token_id: UUID, name: str, wish: Wish) -> list[str]:
+        """Of a token that is called `name` and is in the team. Raises an AddressError."""
         networks = rules.parse(wish.networks)
         if principal.id == token_id:
             rules.check_way_back(networks, wish.address, confirmed=wish.confirmed)
-        token = await self._accounts.one_token(principal, token_id)
         async with database.transaction():
             before = await self._replace(principal.team_id, token_id, networks)
             after = _told(_written(networks))
-            self._emit(events.TokenAddressesChanged(token_id, token.name, _told(before), after))
+            self._emit(events.TokenAddressesChanged(token_id, name, _told(before), after))
         await self._load()
         return _written(networks)
 

@@ -29,7 +29,7 @@ from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
 
-CSV, JSON_LINES = "text/csv; charset=utf-8; header=present", "application/x-ndjson"
+CSV, JSON_LINES = "text/csv; header=present", "application/x-ndjson"
 
 
 class AuditApi(Controller):

@@ -9,7 +9,8 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 
 from pudim_collector.features.factors.schemas import RecoveryCodes, SecondFactorState
-from pudim_collector.features.factors.service import Factors
+from pudim_collector.features.factors.service import FactorDemandedError, Factors, NoFactorError
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.entering import give
 from pudim_collector.infra.sudo import person, proven
@@ -28,7 +29,7 @@ class FactorRoutes(Controller):
 
     @delete(
         "/app",
-        opt=requires("account:secure"),
+        opt=requires("account:secure") | refuses(FactorDemandedError),
         guards=[proven],
         operation_id="remove_authenticator_app",
         status_code=204,
@@ -46,7 +47,7 @@ class FactorRoutes(Controller):
 
     @post(
         "/recovery-codes",
-        opt=requires("account:secure"),
+        opt=requires("account:secure") | refuses(NoFactorError),
         guards=[proven],
         operation_id="make_recovery_codes",
     )

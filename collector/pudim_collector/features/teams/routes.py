@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from pudim_collector.features.accounts.service import Accounts, NoSuchTeamError
-from pudim_collector.features.factors.service import Demands, team_demand
+from pudim_collector.features.factors.service import Demands, OwnFactorError, team_demand
 from pudim_collector.features.teams.rules import (
     AlreadyMember,
     BadGrantTarget,
@@ -169,18 +169,22 @@ class TeamFactorApi(Controller):
 
     @get(opt=requires("team:read"), operation_id="get_team_second_factor")
     async def demand(
-        self, principal: Who, demands: NamedDependency[Demands], entity: NamedDependency[Entity]
+        self, principal: Who, demands: NamedDependency[Demands], entity: One
     ) -> TeamSecondFactor:
         """Whether the team demands a second factor of its members."""
         entity.version = await demands.version(principal)
         return TeamSecondFactor.of(await team_demand(principal))
 
-    @put(opt=requires("team:change"), guards=[person, proven], operation_id="set_team_second_factor")
+    @put(
+        opt=requires("team:change") | refuses(OwnFactorError),
+        guards=[person, proven],
+        operation_id="set_team_second_factor",
+    )
     async def change(
         self,
         principal: Who,
         demands: NamedDependency[Demands],
-        entity: NamedDependency[Entity],
+        entity: One,
         data: JSONBody[SecondFactorWish],
     ) -> TeamSecondFactor:
         """Who has none adds one before anything else from then on. Who demands it has one himself."""

@@ -81,20 +81,18 @@ class Narrowing:
     def applied(
         self, held: frozenset[str], grants: tuple[Grant, ...], *, on_servers: frozenset[str]
     ) -> tuple[frozenset[str], tuple[Grant, ...]]:
-        """What is left of what is held for the whole team, and for some servers.
-
-        Where it is narrowed to servers, grants that were given otherwise are left out: two of them may meet on one server.
-        """
+        """What is left of what is held for the whole team, and for some servers."""
         if self.scopes is not None:
             wanted = frozenset(self.scopes) | ALWAYS
             held &= wanted
             grants = tuple(replace(one, permissions=one.permissions & wanted) for one in grants)
         if not self.some_servers:
             return held, grants
-        reach = held & on_servers
+        reach, within = held & on_servers, frozenset((*(self.servers or ()), *(self.tags or ())))
         return held - on_servers, (
             *(Grant(reach, server_id=one) for one in self.servers or ()),
             *(Grant(reach, tag=one) for one in self.tags or ()),
+            *(replace(one, within=within) for one in grants),
         )
 
 

@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from pudim_collector.features.accounts.rules import make_token
-from pudim_collector.features.accounts.tables import ApiToken
+from pudim_collector.features.tokens.rules import Kind, make_token
+from pudim_collector.features.tokens.tables import ApiToken
 from tests.collector.accounts.conftest import PERMISSIONS, House, csrf
 
 TOKENS = "/api/v2/tokens"
 
 
 async def made(house: House, **extra: object) -> tuple[str, str]:
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         answer = await script.post(TOKENS, json={"name": "backup", **extra})
         assert answer.status_code == 201, answer.text
         return answer.json()["secret"], answer.json()["token"]["id"]
@@ -37,7 +37,7 @@ async def test_a_token_is_shown_once_and_stored_hashed(house: House) -> None:
 
 async def test_a_revoked_token_is_refused(house: House) -> None:
     secret, token_id = await made(house)
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         assert (await script.delete(f"{TOKENS}/{token_id}")).status_code == 204
         assert (await script.delete(f"{TOKENS}/{token_id}")).status_code == 404
     assert await status(house, secret) == 401
@@ -50,7 +50,9 @@ async def test_a_token_expires(house: House) -> None:
     assert await status(house, secret) == 401
 
 
-@pytest.mark.parametrize("bad", ["", "x", "pud_pat_", make_token(bytes(32)), "pud_pat_" + "a" * 49, "\xff"])
+@pytest.mark.parametrize(
+    "bad", ["", "x", "pud_pat_", make_token(Kind.PERSONAL, bytes(32)), "pud_pat_" + "a" * 49, "\xff"]
+)
 async def test_a_bad_token_is_refused_even_beside_a_good_cookie(house: House, bad: str) -> None:
     async with house.browser() as browser:
         await house.owner(browser)
@@ -76,9 +78,9 @@ async def test_last_use_is_written_once_a_minute(house: House) -> None:
 
 
 async def test_scripts_on_this_machine_keep_their_token_while_it_is_good(house: House) -> None:
-    first = await house.accounts.local_access_token()
-    assert await house.accounts.local_access_token(first) == first
-    second = await house.accounts.local_access_token("damaged")
+    first = await house.tokens.local_access_token()
+    assert await house.tokens.local_access_token(first) == first
+    second = await house.tokens.local_access_token("damaged")
     assert second != first
     assert await status(house, first) == 401
     assert await status(house, second) == 200
@@ -100,7 +102,7 @@ async def test_scripts_on_this_machine_keep_their_token_while_it_is_good(house: 
     ],
 )
 async def test_what_makes_no_token_is_refused_with_a_problem(house: House, body: object) -> None:
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         answer = await script.post(TOKENS, json=body)
         assert (await script.get(TOKENS)).status_code == 200
     assert answer.status_code in {400, 422}
@@ -112,7 +114,7 @@ async def test_the_page_makes_shows_and_revokes_tokens(house: House) -> None:
     async with house.browser() as browser:
         await house.owner(browser)
         token = await csrf(browser)
-        form = {"csrf_token": token, "name": "<b>ci</b>", "expires_in_days": "30"}
+        form = {"csrf_token": token, "name": "<b>ci</b>", "expires_in_days": "30", "may": "all"}
         page = await browser.post("/account/tokens", data=form)
         assert page.status_code == 200
         secret = page.text.partition('id="new-token">')[2].partition("<")[0]
@@ -131,12 +133,12 @@ async def test_the_page_makes_shows_and_revokes_tokens(house: House) -> None:
 async def test_the_page_refuses_odd_lifetimes(house: House, days: str) -> None:
     async with house.browser() as browser:
         await house.owner(browser)
-        form = {"csrf_token": await csrf(browser), "name": "ci", "expires_in_days": days}
+        form = {"csrf_token": await csrf(browser), "name": "ci", "expires_in_days": days, "may": "all"}
         assert (await browser.post("/account/tokens", data=form)).status_code == 422
 
 
 async def test_a_token_is_no_person(house: House) -> None:
-    async with house.program(await house.accounts.local_access_token()) as script:
+    async with house.program(await house.tokens.local_access_token()) as script:
         me = (await script.get("/api/v2/me")).json()
     assert (me["kind"], me["email"], me["role"]) == ("token", None, "owner")
 
