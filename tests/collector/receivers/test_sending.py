@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.features.receivers.jobs import Delivery
+from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.infra.database import database
 from pudim_collector.infra.safe_http import Outbound
 from pudim_collector.kernel.clock import ManualClock
@@ -181,7 +181,7 @@ async def test_datagrams_carry_one_message_each(told: Runtime, delivery: Deliver
     assert [bool(MESSAGE.fullmatch(one)) for one in found] == [True] * 3
 
 
-def _certificate(folder: Path) -> Path:
+def certificate(folder: Path) -> Path:
     """Of a log host on this machine, with its key, in one file."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "log host")])
@@ -207,7 +207,7 @@ def _certificate(folder: Path) -> Path:
 async def test_tls_is_checked_before_anything_is_sent(
     told: Runtime, delivery: Delivery, clock: ManualClock, tmp_path: Path
 ) -> None:
-    path = _certificate(tmp_path)
+    path = certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(path)
     async with listening(tls=context) as server:
