@@ -26,7 +26,7 @@ class GrantRow(NamedTuple):
 class Standing:
     """What somebody is in a team, as of now; without a role he is not in it.
 
-    `tenancy` is the version of which team has which servers.
+    `tenancy` is the version of which team has which servers. Who `lacks_factor` has no second factor, which the team demands.
     """
 
     team_id: UUID | None
@@ -36,6 +36,7 @@ class Standing:
     grants: Sequence[GrantRow]
     tenancy: int
     operator: bool
+    lacks_factor: bool
 
     def held(self, rights: Rights) -> frozenset[str]:
         """What he may in all of the team, and for the installation."""

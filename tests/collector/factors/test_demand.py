@@ -96,7 +96,7 @@ async def test_it_is_changed_by_people_who_may_after_a_fresh_proof(
 ) -> None:
     await add_app(runtime, owner)
     viewer = await a_member(runtime, team, Role.VIEWER)
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     assert await code(app, viewer, "PUT", DEMAND, {"demanded": True}) == "permission_missing"
     assert await code(app, token, "PUT", DEMAND, {"demanded": True}) == "only_people"
     assert await code(app, token, "GET", DEMAND) == 200
@@ -213,6 +213,20 @@ async def test_who_is_in_another_team_may_go_there_and_keeps_his_last_factor(
     assert await code(app, member, "DELETE", "/api/v2/second-factors/app") == "factor_demanded"
     await queries.set_demand(Scope(team), demanded=False)
     assert await code(app, member, "DELETE", "/api/v2/second-factors/app") == 204
+
+
+async def test_a_token_is_worth_what_its_maker_is(
+    app: Litestar, runtime: Runtime, team: UUID, member: Someone
+) -> None:
+    answer = await ask(app, member, "POST", "/api/v2/tokens", {"name": "script"})
+    token = answer.json()["secret"]
+    local = await runtime.tokens.local_access_token()
+    assert await code(app, token, "GET", "/api/v2/servers") == 200
+    await demanded(runtime, team)
+    assert await code(app, token, "GET", "/api/v2/servers") == "factor_needed"
+    assert await code(app, local, "GET", "/api/v2/servers") == 200
+    await add_app(runtime, member)
+    assert await code(app, token, "GET", "/api/v2/servers") == 200
 
 
 async def test_without_the_demand_nothing_is_missing(

@@ -50,7 +50,6 @@ class SessionRecord:
     last_seen_at: datetime
     person: Person
     standing: Standing
-    lacks_factor: bool
 
 
 @dataclass(frozen=True)
@@ -162,9 +161,9 @@ async def find_session(secret_hash: bytes) -> SessionRecord | None:
         return None
     session_id, created_at, last_seen_at, user_id, name, email, operator, language, zone, *rest = rows[0]
     team_id, role, own_name, own, grants, teams, tenancy, lacks_factor = rest
-    standing = Standing(team_id, role, own_name, own, read_grants(grants), tenancy, operator)
+    standing = Standing(team_id, role, own_name, own, read_grants(grants), tenancy, operator, lacks_factor)
     person = Person(user_id, name, email, language, zone, _teams(teams))
-    return SessionRecord(session_id, created_at, last_seen_at, person, standing, lacks_factor)
+    return SessionRecord(session_id, created_at, last_seen_at, person, standing)
 
 
 async def set_session_team(session_id: UUID, user_id: UUID, team_id: UUID) -> bool:

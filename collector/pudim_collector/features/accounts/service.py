@@ -290,7 +290,7 @@ class Accounts:
             grants=standing.granted(self._rights),
             operator=standing.operator,
             tenancy=standing.tenancy,
-            lacks_factor=session.lacks_factor,
+            lacks_factor=standing.lacks_factor,
         )
 
     async def switch_team(self, principal: Principal, team_id: UUID) -> None:

@@ -109,8 +109,8 @@ async def find_token(secret_hash: bytes) -> ShownToken | None:
     if not found:
         return None
     token_id, team_id, name, expires_at, secret_ends_at, used_at, revoked_at, *rest = found[0]
-    scopes, servers, tags, role, own_name, own, grants, tenancy, operator = rest
-    standing = Standing(team_id, role, own_name, own, read_grants(grants), tenancy, operator)
+    scopes, servers, tags, role, own_name, own, grants, tenancy, operator, lacks_factor = rest
+    standing = Standing(team_id, role, own_name, own, read_grants(grants), tenancy, operator, lacks_factor)
     narrowing = Narrowing.to(scopes, servers, tags)
     return ShownToken(token_id, name, expires_at, secret_ends_at, used_at, revoked_at, narrowing, standing)
 

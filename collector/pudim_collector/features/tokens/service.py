@@ -137,6 +137,7 @@ class Tokens:
             grants=grants,
             operator=standing.operator and found.narrowing.is_none,
             tenancy=standing.tenancy,
+            lacks_factor=standing.lacks_factor,
         )
 
     async def local_access_token(self, previous: str | None = None) -> str:

@@ -12,7 +12,10 @@ SELECT
             AND (grants.user_id = api_tokens.made_by OR api_tokens.made_by IS NULL AND grants.token_id = api_tokens.id)
     ),
     (SELECT version FROM tenancy),
-    api_tokens.operator AND (api_tokens.made_by IS NULL OR makers.operator)
+    api_tokens.operator AND (api_tokens.made_by IS NULL OR makers.operator),
+    api_tokens.made_by IS NOT NULL
+        AND EXISTS (SELECT FROM teams WHERE teams.id = api_tokens.team AND teams.second_factor_required)
+        AND NOT EXISTS (SELECT FROM people_with_factor AS able WHERE able.user_id = api_tokens.made_by)
 FROM api_tokens
 LEFT JOIN users AS makers ON makers.id = api_tokens.made_by
 LEFT JOIN memberships AS member ON member.user_id = api_tokens.made_by AND member.team_id = api_tokens.team
