@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -183,6 +184,31 @@ async def test_the_guides_configuration_tells_who_asks_and_how(kind: str, tmp_pa
             local_addr=(CLIENT, 0),
         ) as opened:
             assert await opened.recv() == f"{CLIENT} wss {own}".encode()
+
+
+async def spoken(port: int, folder: Path, newest: str, ciphers: str) -> str | None:
+    """The version of TLS that the proxy agrees to; None if it agrees to none."""
+    context = trusting(folder)
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion[newest]
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    except (ssl.SSLError, ConnectionError):
+        return None
+    version = writer.get_extra_info("ssl_object").version()
+    writer.transport.abort()
+    return str(version)
+
+
+async def test_the_guides_configuration_speaks_no_weak_tls(kind: str, tmp_path: Path) -> None:
+    async with proxied(kind, tmp_path, f"127.0.0.1:{free_port()}") as port:
+        assert await spoken(port, tmp_path, "TLSv1_3", "ALL") == "TLSv1.3"
+        assert await spoken(port, tmp_path, "TLSv1_2", "ECDHE-ECDSA-AES128-GCM-SHA256") == "TLSv1.2"
+        assert await spoken(port, tmp_path, "TLSv1_2", "ECDHE-ECDSA-AES128-SHA") is None
+        assert await spoken(port, tmp_path, "TLSv1_1", "ALL") is None
 
 
 async def test_without_trust_no_header_counts(kind: str, tmp_path: Path) -> None:
