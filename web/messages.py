@@ -44,6 +44,8 @@ _IN_SCRIPTS: dict[str, Any] = {"t": None, "many": (1, 2)}
 # Where Python says something to people: arguments of calls by place or name, and constants by name.
 _ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     "render": ("title",),
+    "post": (2,),
+    "write_to": (2,),
     "_problem": (2,),
     "Permission": (0,),
     "audited": (1,),
@@ -76,6 +78,7 @@ class Found:
 def found(root: Path = ROOT) -> Iterator[Found]:
     """Every message of the sources as they are now."""
     yield from _extracted(root, TEMPLATES, "*.html", "jinja2", _IN_TEMPLATES)
+    yield from _extracted(root, TEMPLATES, "*.txt", "jinja2", _IN_TEMPLATES)
     yield from _extracted(root, SCRIPTS, "*.ts", "javascript", _IN_SCRIPTS)
     for folder in CODE:
         for path in sorted(folder.rglob("*.py")):

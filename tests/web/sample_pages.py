@@ -17,8 +17,20 @@ from tests.web.sample_audit import audit_entry, audit_page, receivers_page
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
-from tests.web.sample_privacy import own_page, retention_page
-from tests.web.sample_teams import invited, member_page, roles_page, team_page
+from tests.web.sample_teams import (
+    REFUSAL,
+    grants_page,
+    holders_page,
+    invitations_page,
+    invited,
+    made,
+    member,
+    member_page,
+    roles_page,
+    settings_page,
+    team_page,
+    teams_page,
+)
 from tests.web.sample_tokens import NO_TOKENS, form_page, narrowed, token, tokens_page, wrong_form
 
 NOW = "2026-11-22T16:40:05Z"
@@ -59,6 +71,10 @@ def page(
         "account_tabs": [
             {"label": "Profile", "href": "/account/profile", "icon": "key", "active": True},
             {"label": "API tokens", "href": "/account/tokens", "icon": "key", "active": False},
+        ],
+        "team_tabs": [
+            {"label": "Members", "href": "/team", "icon": "users", "active": True},
+            {"label": "Roles", "href": "/team/roles", "icon": "key", "active": True},
         ],
     }
 
@@ -356,21 +372,35 @@ PROFILE: dict[str, Any] = {
 }
 SAMPLES = {
     "team": Sample("teams/team.html", team_page()),
-    "team, invited": Sample(
-        "teams/team.html", team_page(link="https://pudim.test/" + HOSTILE, refusal=HOSTILE)
+    "team, refused": Sample("teams/team.html", team_page(refusal=REFUSAL)),
+    "team of one": Sample("teams/team.html", team_page(members=[member(1, "owner")])),
+    "team of a viewer": Sample("teams/team.html", team_page(manages=False, is_only_owner=False)),
+    "team's settings": Sample("teams/settings.html", settings_page()),
+    "team's settings, refused": Sample("teams/settings.html", settings_page(servers=0, refusal=REFUSAL)),
+    "team's settings for a viewer": Sample("teams/settings.html", settings_page(may=False)),
+    "own teams": Sample("teams/own.html", teams_page()),
+    "own teams, none": Sample("teams/own.html", teams_page(may_create=False)),
+    "own teams, refused": Sample("teams/own.html", teams_page(refusal=REFUSAL)),
+    "invitations": Sample("teams/invitations.html", invitations_page(made=made(mailed=True))),
+    "invitations, no mail": Sample(
+        "teams/invitations.html", invitations_page(made=made(mailed=False), sends_mail=False)
     ),
-    "team of a viewer": Sample("teams/team.html", team_page(manages=False, grants=[])),
+    "invitations, none": Sample("teams/invitations.html", invitations_page(invitations=[], refusal=REFUSAL)),
+    "grants": Sample("teams/grants.html", grants_page()),
+    "grants, none": Sample("teams/grants.html", grants_page(grants=[], servers=[], tags=[], refusal=REFUSAL)),
+    "grants of a viewer": Sample("teams/grants.html", grants_page(may_manage=False)),
     "roles": Sample("teams/roles.html", roles_page()),
-    "roles of a viewer": Sample("teams/roles.html", roles_page(may_change=False, refusal=HOSTILE)),
+    "roles of a viewer": Sample("teams/roles.html", roles_page(may_change=False, refusal=REFUSAL)),
     "member": Sample("teams/member.html", member_page()),
+    "holders": Sample("teams/holders.html", holders_page()),
+    "holders, none": Sample("teams/holders.html", holders_page(holders=[])),
     "invited": Sample("teams/invited.html", invited(), signed_in=False),
+    "invited, refused": Sample(
+        "teams/invited.html", invited(by="", errors={"password": HOSTILE}), signed_in=False
+    ),
     "invited, known": Sample("teams/invited.html", invited(has_account=True), signed_in=False),
-    "invited, signed in": Sample("teams/invited.html", invited(signed_in_as=HOSTILE, refusal=HOSTILE)),
-    "own data": Sample("privacy/own.html", own_page()),
-    "own data, wrong address": Sample("privacy/own.html", own_page(email=HOSTILE)),
-    "own data, last owner": Sample("privacy/own.html", own_page(form=HOSTILE)),
-    "retention": Sample("privacy/retention.html", retention_page()),
-    "retention, out of bounds": Sample("privacy/retention.html", retention_page(wrong=True)),
+    "invited, signed in": Sample("teams/invited.html", invited(signed_in_as=HOSTILE, is_right=True)),
+    "invited, another": Sample("teams/invited.html", invited(signed_in_as=HOSTILE, refusal=REFUSAL)),
     "commands": Sample(
         "commands/server.html",
         commands(

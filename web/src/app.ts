@@ -2,6 +2,7 @@
 import "./reader";
 import "./elements/ago";
 import "./elements/await-server";
+import "./elements/choice";
 import "./elements/copy";
 import "./elements/countdown";
 import "./elements/passkey";

@@ -12,12 +12,15 @@ from pudim_collector.features.conventions import FEATURE as CONVENTIONS
 from pudim_collector.features.credentials import FEATURE as CREDENTIALS
 from pudim_collector.features.factors import FEATURE as FACTORS
 from pudim_collector.features.installing import FEATURE as INSTALLING
+from pudim_collector.features.invitations import FEATURE as INVITATIONS
+from pudim_collector.features.members import FEATURE as MEMBERS
 from pudim_collector.features.metrics import FEATURE as METRICS
 from pudim_collector.features.notices import FEATURE as NOTICES
 from pudim_collector.features.passkeys import FEATURE as PASSKEYS
 from pudim_collector.features.privacy import FEATURE as PRIVACY
 from pudim_collector.features.profile import FEATURE as PROFILE
 from pudim_collector.features.receivers import FEATURE as RECEIVERS
+from pudim_collector.features.roles import FEATURE as ROLES
 from pudim_collector.features.senders import FEATURE as SENDERS
 from pudim_collector.features.servers import FEATURE as SERVERS
 from pudim_collector.features.sessions import FEATURE as SESSIONS
@@ -48,6 +51,9 @@ FEATURES: list[Feature] = [
     ACCOUNTS,
     TOKENS,
     SENDERS,
+    MEMBERS,
+    INVITATIONS,
+    ROLES,
     TEAMS,
     INSTALLING,
     UPTIME,

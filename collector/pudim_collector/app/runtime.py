@@ -42,12 +42,15 @@ from pudim_collector.features.factors.service import (
     Factors,
 )
 from pudim_collector.features.installing.service import Releases
+from pudim_collector.features.invitations.service import Joining
+from pudim_collector.features.members.service import Members
 from pudim_collector.features.metrics.service import WATCH, Metrics
 from pudim_collector.features.notices.service import NOTICED, HostNotices
 from pudim_collector.features.passkeys.service import Passkeys
 from pudim_collector.features.privacy.service import Privacy
 from pudim_collector.features.receivers.jobs import Delivery
 from pudim_collector.features.receivers.service import Receivers
+from pudim_collector.features.roles.service import Roles
 from pudim_collector.features.senders.service import Senders
 from pudim_collector.features.servers.service import COMMITTED, REVOKED, OutsideServers, Servers, TeamsServers
 from pudim_collector.features.sessions.service import Sessions
@@ -110,6 +113,9 @@ class Runtime:
     servers: Servers
     directory: TeamsServers
     teams: Teams
+    roles: Roles
+    members: Members
+    joining: Joining
     metrics: Metrics
     notices: HostNotices
     commands: HostCommands
@@ -164,7 +170,7 @@ class Runtime:
         )
         address_lists = AddressLists(announcements, clock, emit=trail.emit)
         sealers = Sealers(key_ring(settings, clock.now()), key)
-        mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock)
+        mailer = Mailer(database, settings.mail, sealers.of(SEALED_MAIL), clock, language=settings.language)
         demands = Demands(emit=trail.emit)
         sessions = Sessions(
             accounts,
@@ -175,6 +181,7 @@ class Runtime:
             letters=mailer,
             emit=trail.emit,
         )
+        roles = Roles(clock, Rights(PERMISSIONS), emit=trail.emit)
         passkeys = Passkeys(settings.url, sessions, clock, emit=trail.emit)
         notices = HostNotices(announcements, clock)
         servers = Servers(reader, announcements, clock, notices, emit=trail.emit)
@@ -219,13 +226,10 @@ class Runtime:
             demands,
             servers,
             TeamsServers(),
-            Teams(
-                clock,
-                Rights(PERMISSIONS),
-                accounts,
-                ServersOfTeam(database, announcements),
-                emit=trail.emit,
-            ),
+            Teams(clock, ServersOfTeam(database, announcements), emit=trail.emit),
+            roles,
+            Members(clock, roles, emit=trail.emit),
+            Joining(clock, roles, accounts, mailer, url=settings.url, emit=trail.emit),
             Metrics(reader, servers, announcements, clock),
             notices,
             commands,

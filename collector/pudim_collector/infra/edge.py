@@ -68,6 +68,7 @@ def build_app(
     """`dependencies` are ready objects, injected by name. Raises UndeclaredAccessError for an undeclared route."""
     navigation = [entry for feature in features for entry in feature.navigation]
     account_tabs = [entry for feature in features for entry in feature.account_tabs]
+    team_tabs = [entry for feature in features for entry in feature.team_tabs]
     permissions = declared({name: one for feature in features for name, one in feature.permissions.items()})
     controllers = [controller for feature in features for controller in feature.controllers]
     conventions = conventions or Conventions.of_this_process()
@@ -93,7 +94,7 @@ def build_app(
         openapi_config=openapi_config(),
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY,
-        state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs, language=language)}),
+        state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs, team_tabs=team_tabs, language=language)}),
         logging_config=None,
     )
     check_declared(app, permissions)

@@ -31,7 +31,7 @@ class NavigationEntry:
 class Feature:
     """`permissions` maps the names this feature declares to what they allow; words alone mean admins and owners, for a team.
 
-    `account_tabs` are its pages in the account's own area, as accounts/_tabs.html shows them. `personal` are its rows about
+    `account_tabs` are its pages in the account's own area, as accounts/_tabs.html shows them, `team_tabs` those of the team's. `personal` are its rows about
     people, `kept` those that go by age.
     """
 
@@ -40,6 +40,7 @@ class Feature:
     permissions: Mapping[str, Permission | str] = field(default_factory=dict)
     navigation: Sequence[NavigationEntry] = ()
     account_tabs: Sequence[NavigationEntry] = ()
+    team_tabs: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None
     sealed: Sequence[SealedColumn] = ()
     personal: Sequence[Section] = ()

@@ -38,12 +38,13 @@ class Pages:
         navigation: Sequence[NavigationEntry] = (),
         *,
         account_tabs: Sequence[NavigationEntry] = (),
+        team_tabs: Sequence[NavigationEntry] = (),
         language: str = SOURCE,
         templates: Path = pudim_web.TEMPLATES,
         assets: Callable[[str], str] = asset_url,
     ) -> None:
         self._navigation = navigation
-        self._account_tabs = account_tabs
+        self._account_tabs, self._team_tabs = account_tabs, team_tabs
         self._assets = assets
         self._language = language
         self._version = version("pudim-collector")
@@ -71,6 +72,7 @@ class Pages:
             "nonce": nonce,
             "navigation": open_links(self._navigation, request.url.path, principal),
             "account_tabs": open_links(self._account_tabs, request.url.path, principal),
+            "team_tabs": open_links(self._team_tabs, request.url.path, principal),
             "version": self._version,
             "assets": self._assets,
         }

@@ -11,9 +11,11 @@ from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.accounts import queries as accounts
 from pudim_collector.features.accounts.queries import UserRecord
 from pudim_collector.features.accounts.rules import csrf_token, digest
+from pudim_collector.features.invitations import queries as invitations
+from pudim_collector.features.roles.queries import RoleName
 from pudim_collector.features.servers import queries as servers
 from pudim_collector.features.teams import queries
-from pudim_collector.features.teams.queries import RoleName, TeamRecord
+from pudim_collector.features.teams.queries import TeamRecord
 from pudim_collector.features.tokens.service import Ends, WantedToken
 from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.permissions import Role
@@ -78,7 +80,7 @@ async def a_member(
 ) -> Someone:
     chosen = role if isinstance(role, RoleName) else RoleName(role)
     someone = await a_person(runtime, name or f"{chosen.role}-{new_id().hex[-8:]}")
-    await queries.insert_member(Scope(team_id), someone.id, chosen, runtime.clock.now())
+    await invitations.insert_member(Scope(team_id), someone.id, chosen, runtime.clock.now())
     return someone
 
 

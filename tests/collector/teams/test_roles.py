@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pudim_collector.app.features import PERMISSIONS
-from pudim_collector.features.teams import rules
+from pudim_collector.features.members.rules import is_target
+from pudim_collector.features.roles import rules
 from pudim_collector.infra.permissions import BUILT_IN, Permission, Rights, Role
 
 RIGHTS = Rights(PERMISSIONS)
@@ -97,4 +98,4 @@ def test_names_of_roles_that_are_none(name: str) -> None:
 def test_a_grant_says_whom_and_where(
     target: tuple[str | None, str | None, str | None, str | None], fits: bool
 ) -> None:
-    assert rules.is_target(*target) is fits
+    assert is_target(*target) is fits

@@ -10,10 +10,12 @@ import pytest
 from litestar import Litestar
 
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.teams import queries
-from pudim_collector.features.teams.queries import RoleName
-from pudim_collector.features.teams.rules import INVITATION_LIFE
+from pudim_collector.features.invitations import queries as invitations
+from pudim_collector.features.invitations.rules import INVITATION_LIFE
+from pudim_collector.features.members import queries as members
+from pudim_collector.features.roles.queries import RoleName
 from pudim_collector.features.tokens.service import WantedToken
+from pudim_collector.infra.database import database
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.clock import ManualClock
@@ -71,7 +73,7 @@ async def test_a_server_that_changes_hands_is_gone_with_the_next_request(
     server = await a_server(runtime, team, "web-1")
     path = f"/api/v2/servers/{server}"
     assert await code(app, owner, "GET", path) == 200
-    async with queries.database.connection() as connection:
+    async with database.connection() as connection:
         await connection.execute("UPDATE servers SET team_id = $1 WHERE id = $2", [other, server])
     assert await code(app, owner, "GET", path) == "no_such_server"
 
@@ -145,7 +147,7 @@ async def test_a_team_keeps_an_owner_however_many_leave_at_once(
     second = await a_member(runtime, team, Role.OWNER)
     outcomes = await asyncio.gather(*(code(app, one, "POST", f"{TEAM}/leave") for one in (owner, second)))
     assert sorted(map(str, outcomes)) == ["204", "last_owner"]
-    assert await queries.count_owners(Scope(team)) == 1
+    assert await members.count_owners(Scope(team)) == 1
 
 
 async def test_the_last_owner_cannot_be_made_less(app: Litestar, owner: Someone) -> None:
@@ -236,7 +238,7 @@ async def test_a_browser_goes_to_another_team_of_its_person(
 ) -> None:
     other = await a_team(runtime, "Other")
     clock.advance(1)
-    await queries.insert_member(Scope(other), owner.id, RoleName("viewer"), runtime.clock.now())
+    await invitations.insert_member(Scope(other), owner.id, RoleName("viewer"), runtime.clock.now())
     assert {one["name"] for one in await items(app, owner, "/api/v2/me/teams")} == {"Other", "Pudim"}
     assert (await ask(app, owner, "GET", TEAM)).json()["id"] == str(team)
     assert await code(app, owner, "POST", "/api/v2/me/team", {"team_id": str(other)}) == 204
@@ -251,7 +253,7 @@ async def test_an_invitation_is_for_one_address_once_and_a_week(
     wish = {"email": "Bob@Example.org", "role": "developer"}
     made = (await ask(app, owner, "POST", f"{TEAM}/invitations", wish)).json()
     secret = made["link"].rpartition("/")[2]
-    async with queries.database.connection() as connection:
+    async with database.connection() as connection:
         rows = await (await connection.execute("SELECT invitations::text FROM invitations")).fetchall()
     assert secret not in str(rows)
     assert secret not in (await ask(app, owner, "GET", f"{TEAM}/invitations")).text
@@ -260,18 +262,18 @@ async def test_an_invitation_is_for_one_address_once_and_a_week(
     assert eves is not None
     assert bobs is not None
     with pytest.raises(Exception, match="another address"):
-        await runtime.teams.accept(eves, secret)
-    await runtime.teams.accept(bobs, secret)
+        await runtime.joining.accept(eves, secret)
+    await runtime.joining.accept(bobs, secret)
     assert await code(app, bob, "GET", "/api/v2/servers") == 200
     with pytest.raises(Exception, match="used or withdrawn"):
-        await runtime.teams.accept(bobs, secret)
+        await runtime.joining.accept(bobs, secret)
     late = (
         await ask(app, owner, "POST", f"{TEAM}/invitations", {"email": "eve@example.org", "role": "viewer"})
     ).json()
     clock.advance(INVITATION_LIFE + timedelta(seconds=1))
     with pytest.raises(Exception, match="has expired"):
-        await runtime.teams.accept(eves, late["link"].rpartition("/")[2])
-    assert await runtime.teams.invitations(inviter) == []
+        await runtime.joining.accept(eves, late["link"].rpartition("/")[2])
+    assert await runtime.joining.all(inviter) == []
 
 
 async def test_somebody_new_joins_with_an_account_of_his_own(
@@ -281,7 +283,7 @@ async def test_somebody_new_joins_with_an_account_of_his_own(
     made = (await ask(app, owner, "POST", f"{TEAM}/invitations", wish)).json()
     secret = made["link"].rpartition("/")[2]
     tries = [
-        runtime.teams.accept_as_new(secret, name="New", password="drei Pferde im Regen") for _ in range(2)
+        runtime.joining.accept_as_new(secret, name="New", password="drei Pferde im Regen") for _ in range(2)
     ]
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(one, Exception) for one in outcomes) == 1
@@ -307,7 +309,7 @@ async def test_a_team_ends_with_its_servers_and_never_the_last_one(
     assert await code(app, boss, "POST", f"{TEAM}/delete", {"name": "Other"}) == 204
     assert await code(app, boss, "GET", TEAM) == "permission_missing"
     assert [one["id"] for one in await items(app, owner, "/api/v2/servers")] == [str(server)]
-    async with queries.database.connection() as connection:
+    async with database.connection() as connection:
         for table in ("servers", "grants", "roles", "memberships"):
             cursor = await connection.execute(f"SELECT count(*) FROM {table} WHERE team_id = $1", [other])  # type: ignore[arg-type] # noqa: S608
             assert (await cursor.fetchall())[0][0] == 0, table
@@ -318,7 +320,7 @@ async def test_only_operators_make_teams_and_look_after_the_store(
 ) -> None:
     assert await code(app, owner, "POST", "/api/v2/teams", {"name": "Two"}) == "permission_missing"
     assert await code(app, owner, "GET", "/api/v2/storage") == "permission_missing"
-    async with queries.database.connection() as connection:
+    async with database.connection() as connection:
         await connection.execute("UPDATE users SET operator = true WHERE id = $1", [owner.id])
     assert await code(app, owner, "GET", "/api/v2/storage") == 200
     assert await code(app, owner, "POST", "/api/v2/teams", {"name": "Two"}) == 201
@@ -357,7 +359,8 @@ async def test_the_pages_lead_from_an_invitation_to_a_member_with_a_role(
     weak = await post(app, None, f"{path}/join", name="Bob", password="short")
     assert (weak.status_code, "at least 8" in weak.text) == (422, True)
     joined = await post(app, None, f"{path}/join", name="Bob <b>", password="drei Pferde im Regen")
-    assert (joined.status_code, joined.headers["location"]) == (303, "/sign-in")
+    assert (joined.status_code, joined.headers["location"]) == (303, "/")
+    assert "pudim=" in joined.headers["set-cookie"]
     assert (await page(app, None, path)).status_code == 404
     shown = (await page(app, owner, "/team")).text
     assert "Bob &lt;b&gt;" in shown
@@ -370,9 +373,16 @@ async def test_the_pages_lead_from_an_invitation_to_a_member_with_a_role(
     assert "commands:run" in held
     assert (await post(app, owner, f"/team/members/{owner.id}/role", role="viewer")).status_code == 409
     assert (await page(app, owner, f"/team/members/{uuid4()}")).status_code == 404
-    granted = await post(app, owner, "/team/grants", who=bob["user_id"], role="admin", tag="web", server="")
+    who = f"user:{bob['user_id']}"
+    granted = await post(app, owner, "/team/grants", who=who, role="admin", where="tag:web")
     assert granted.status_code == 303
-    assert "servers tagged" in (await page(app, owner, "/team")).text
+    assert "servers tagged" in (await page(app, owner, "/team/grants")).text
+    for wish in (
+        {"who": who},
+        {"who": "user:x", "where": "tag:web"},
+        {"who": who, "where": f"server:{uuid4()}"},
+    ):
+        assert (await post(app, owner, "/team/grants", role="admin", **wish)).status_code in {404, 422}
 
 
 async def test_who_has_an_account_joins_by_a_click_and_is_in_the_team_at_once(
@@ -411,7 +421,7 @@ async def test_the_page_of_roles_makes_changes_and_deletes_one(app: Litestar, ow
 async def test_the_menu_leads_to_ones_other_team(app: Litestar, runtime: Runtime, owner: Someone) -> None:
     other = await a_team(runtime, "Other <b>")
     assert "page-team" not in (await page(app, owner, "/servers")).text
-    await queries.insert_member(Scope(other), owner.id, RoleName("viewer"), runtime.clock.now())
+    await invitations.insert_member(Scope(other), owner.id, RoleName("viewer"), runtime.clock.now())
     assert "Other &lt;b&gt;" in (await page(app, owner, "/servers")).text
     await a_member(runtime, other, Role.OWNER)
     assert (await post(app, owner, "/team/switch", team=str(other))).status_code == 303

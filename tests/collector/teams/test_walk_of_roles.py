@@ -13,8 +13,10 @@ from litestar.routes import BaseRoute, HTTPRoute
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.teams import queries
-from pudim_collector.features.teams.queries import GrantRecord, RoleName, RoleRecord
+from pudim_collector.features.members import queries as members
+from pudim_collector.features.members.queries import GrantRecord
+from pudim_collector.features.roles import queries as roles
+from pudim_collector.features.roles.queries import RoleName, RoleRecord
 from pudim_collector.infra.auth import Requires, access_of
 from pudim_collector.infra.gate import Gate
 from pudim_collector.infra.permissions import BUILT_IN, Rights, Role
@@ -144,11 +146,11 @@ async def town(app: Litestar, runtime: Runtime, team: UUID) -> Town:
     for name, server, tag in (("granted on a server", mine, None), ("granted on a tag", None, "web")):
         guest = await a_member(runtime, team, Role.GUEST)
         grant = GrantRecord(new_id(), guest.id, None, RoleName(Role.DEVELOPER), server, tag, now)
-        await queries.insert_grant(Scope(team), grant)
+        await members.insert_grant(Scope(team), grant)
         actors[name] = Actor(guest, RIGHTS.of(Role.GUEST), {mine: granted})
     for permission in sorted(RIGHTS.grantable - RIGHTS.of(Role.GUEST)):
         own = RoleRecord(new_id(), permission, [permission], now)
-        await queries.insert_role(Scope(team), own)
+        await roles.insert_role(Scope(team), own)
         token = await a_token(runtime, team, RoleName(Role.OWN, own.id))
         held = RIGHTS.of(Role.OWN, [permission])
         actors[f"token with {permission}"] = Actor(token, held, whole(held))

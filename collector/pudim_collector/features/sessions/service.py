@@ -225,7 +225,7 @@ class Sessions:
         if not self.letters.is_configured:
             return
         try:
-            await self.letters.post(user.email, template, subject, **context)
+            await self.letters.post(user.email, template, subject, language=user.language, **context)
         except MailError as error:
             _log.warning("%s was not told: %s", user.id, error.code)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from pudim_collector.infra.database import PsycopgEngine
+from pudim_collector.infra.language import SOURCE
 from pudim_collector.infra.mail import rules
 from pudim_collector.infra.mail.errors import MailNotConfigured, NotSent, OutboxFull
 from pudim_collector.infra.mail.outbox import Due, Outbox
@@ -42,26 +43,42 @@ class Mailer:
     """`server` is None where the operator named none: then nothing is taken."""
 
     def __init__(
-        self, database: PsycopgEngine, server: SmtpServer | None, sealer: Sealer, clock: Clock
+        self,
+        database: PsycopgEngine,
+        server: SmtpServer | None,
+        sealer: Sealer,
+        clock: Clock,
+        *,
+        language: str = SOURCE,
     ) -> None:
         self.outbox = Outbox(database)
         self._server, self._sealer, self._clock = server, sealer, clock
-        self._writer = Writer()
+        self._writer = Writer(language=language)
 
     @property
     def is_configured(self) -> bool:
         return self._server is not None
 
     async def post(
-        self, to: str, template: str, subject: str, *, life: timedelta = rules.LIFE, **context: Any
+        self,
+        to: str,
+        template: str,
+        subject: str,
+        *,
+        language: str | None = None,
+        life: timedelta = rules.LIFE,
+        **context: Any,
     ) -> UUID:
         """Write a mail and leave it to be sent, in the transaction that is open; after `life` it is not sent any more.
+
+        `language` is the one that its reader chose, None if he chose none.
 
         Raises MailNotConfigured, BadAddress, BadMail or OutboxFull.
         """
         if self._server is None:
             raise MailNotConfigured
-        mail, mail_id, now = self._writer.write(to, template, subject, context), new_id(), self._clock.now()
+        mail = self._writer.write(to, template, subject, context, language)
+        mail_id, now = new_id(), self._clock.now()
         plain = msgspec.msgpack.encode(Content(mail.subject, mail.text, mail.html))
         content = self._sealer.seal(plain, mail_id.bytes)
         is_taken = await self.outbox.put(

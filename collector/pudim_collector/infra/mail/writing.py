@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 import pudim_web
+from pudim_collector.infra.language import SOURCE, negotiated
+from pudim_collector.infra.language_reader import Reader, teach
 from pudim_collector.infra.mail.addresses import address, domain
 from pudim_collector.infra.mail.errors import BadMail
 from pudim_collector.infra.mail.server import SmtpServer
@@ -43,33 +46,55 @@ class Mail:
 
 
 class Writer:
-    """Templates are `mail/_<name>.txt` and `mail/_<name>.html`."""
+    """Templates are `mail/_<name>.txt` and `mail/_<name>.html`; `language` is for who chose none."""
 
-    def __init__(self, templates: Path = pudim_web.TEMPLATES) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(templates),
-            autoescape=select_autoescape(["html"], default=False),
-            undefined=StrictUndefined,
-            finalize=_in_one_line,
-            trim_blocks=True,
-            keep_trailing_newline=True,
-        )
-        self._environment.globals["web_address"] = _web_address
+    def __init__(self, templates: Path = pudim_web.TEMPLATES, language: str = SOURCE) -> None:
+        self._language = language
+        self._environments = {kind: _environment(templates, kind) for kind in ("txt", "html")}
 
-    def write(self, to: str, template: str, subject: str, context: Mapping[str, Any]) -> Mail:
-        """Raises BadAddress or BadMail."""
+    def write(
+        self, to: str, template: str, subject: str, context: Mapping[str, Any], language: str | None = None
+    ) -> Mail:
+        """In a person's language, where he chose one. Raises BadAddress or BadMail."""
+        reader = Reader(negotiated(language, "", self._language))
+        subject = reader.said(subject)
         if not _TEMPLATE.fullmatch(template):
             raise BadMail("There is no such template.")
         if not subject or len(subject) > LONGEST_SUBJECT or _UNSEEN.search(subject):
             raise BadMail("A subject is one line of at most 200 characters.")
-        said = {**context, "subject": subject}
+        said = {**context, "subject": subject, "page": {"reader": reader}}
         text, html = (
-            self._environment.get_template(f"mail/_{template}.{kind}").render(said)
-            for kind in ("txt", "html")
+            made.get_template(f"mail/_{template}.{kind}").render(said)
+            for kind, made in self._environments.items()
         )
         if len(text) > LONGEST_PART or len(html) > LONGEST_PART:
             raise BadMail("The mail is too long.")
         return Mail(address(to), template, subject, text, html)
+
+
+def _environment(templates: Path, kind: str) -> Environment:
+    """`_()` and what else depends on the reader is as in pages, but for values: each is one line, and text is no markup."""
+    made = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=select_autoescape(["html"], default=False),
+        undefined=StrictUndefined,
+        finalize=_in_one_line,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    teach(made)
+
+    @pass_context
+    def words(context: Context, message: str, **values: object) -> str:
+        reader: Reader = context["page"]["reader"]
+        shown = {name: _in_one_line(value) for name, value in values.items()}
+        if kind == "html":
+            return reader.words(message, **shown)
+        found = reader.language.translated(message)
+        return found % shown if shown else found
+
+    made.globals |= {"_": words, "web_address": _web_address}
+    return made
 
 
 def message(mail: Mail, mail_id: UUID, now: datetime, server: SmtpServer) -> EmailMessage:
