@@ -8,6 +8,7 @@ from pudim.wire.keys import public_from_bytes
 from pudim.wire.messages import Notice, Opening, Result, Taken
 from pudim.wire.refusals import RevokedAgent
 from pudim_collector.app.commanding import Commanding
+from pudim_collector.app.successor_told import SuccessorTold
 from pudim_collector.features.notices.service import HostNotices
 from pudim_collector.features.servers import queries
 from pudim_collector.features.servers.service import Servers
@@ -22,10 +23,15 @@ class EnrolledAgents:
     """Implements pudim_collector.ingest.agents.Agents."""
 
     def __init__(
-        self, servers: Servers, notices: HostNotices, uptime: Uptime, commanding: Commanding
+        self,
+        servers: Servers,
+        notices: HostNotices,
+        uptime: Uptime,
+        commanding: Commanding,
+        successor: SuccessorTold,
     ) -> None:
         self._servers, self._notices, self._uptime = servers, notices, uptime
-        self._commanding = commanding
+        self._commanding, self._successor = commanding, successor
         self._revoked: set[UUID] = set()
 
     def revoke(self, server_id: UUID) -> None:
@@ -46,7 +52,11 @@ class EnrolledAgents:
 
     async def orders(self, agent: Agent) -> list[bytes]:
         checks = await self._uptime.listed(agent.server_id)
-        return [*self._commanding.mandates(), *([] if checks is None else [checks.encode()])]
+        return [
+            *self._successor.messages,
+            *self._commanding.mandates(),
+            *([] if checks is None else [checks.encode()]),
+        ]
 
     def noticed(self, agent: Agent, notice: Notice) -> None:
         self._notices.keep(agent.server_id, notice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,59 @@ def rotate(data_dir: Path | None, as_json: bool) -> None:
 
     made = told(lambda: secrets_report.rotate(settings_of(data_dir)))
     click.echo(_document(made) if as_json else f"Active key: {made.key} {made.fingerprint}")
+
+
+@click.command("rotate-collector-key")
+@DATA_DIR
+@click.option(
+    "--status", "asked", is_flag=True, help="Only say how many servers have the key, or its successor."
+)
+@click.option("--again", is_flag=True, help="Make another successor in the place of one that waits.")
+@click.option(
+    "--finish", is_flag=True, help="Go over to the successor; refused while servers do not have it."
+)
+@click.option("--force", is_flag=True, help="With --finish: do not wait for anybody.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=30,
+    show_default=True,
+    help="Servers that were heard of for the last time before that are not counted.",
+)
+@_JSON
+def rotate_collector_key(
+    *, data_dir: Path | None, asked: bool, again: bool, finish: bool, force: bool, days: int, as_json: bool
+) -> None:
+    """Replace the key that agents pin, in two steps: make its successor, for which it signs, and later go over to that with --finish.
+
+    Agents that are connected hear of the successor within seconds, others when they connect. Restart Pudim after --finish.
+    """
+    from pudim_collector.app import key_rotation
+
+    if asked + again + finish > 1 or (force and not finish):
+        raise click.UsageError("Give one of --status, --again and --finish; --force goes with --finish.")
+    settings, recent = settings_of(data_dir), timedelta(days=days)
+    if finish:
+        click.echo(_ended(run(key_rotation.go_over(settings, recent=recent, force=force))))
+        click.echo("Restart Pudim, every process of it: this is its key from then on.", err=True)
+        return
+    if not asked:
+        told(lambda: key_rotation.make_successor(settings, again=again))
+    found = _ended(run(key_rotation.outlook(settings, recent)))
+    click.echo(_document(found) if as_json else key_rotation.said(found))
+
+
+@click.command("rotate-release-key")
+@DATA_DIR
+def rotate_release_key(data_dir: Path | None) -> None:
+    """Replace the key that releases of the agent are signed with; the one before signs for it, so that hosts follow.
+
+    A host whose agent is older than this command, or was away for a year, takes no more updates by itself: run its install line.
+    """
+    from pudim_collector.app import key_rotation
+
+    settings = settings_of(data_dir)
+    click.echo(told(lambda: key_rotation.rotate_release_key(settings)))
 
 
 @secrets.command()
@@ -154,4 +208,4 @@ def _document(found: object) -> str:
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
 
 
-COMMANDS = (secrets, keys, rotate_command_key)
+COMMANDS = (secrets, keys, rotate_collector_key, rotate_command_key, rotate_release_key)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pudim.wire.keys import public_bytes, to_text
+from pudim_collector.app.key_succession import COLLECTOR, RELEASE
 from pudim_collector.app.keys import COMMAND_FILE, FILE_NAME, RELEASE_FILE, signing_key
 from pudim_collector.app.secrets_report import table
 from pudim_collector.app.settings import Settings
@@ -17,8 +18,10 @@ from pudim_collector.infra.private_files import KeyFileError, KeyFileMissingErro
 
 _USES = {
     FILE_NAME: "agents pin it",
+    COLLECTOR.next_file: "agents are told of it",
     COMMAND_FILE: "signs commands",
     RELEASE_FILE: "signs the agent's releases",
+    RELEASE.next_file: "is going to sign releases",
 }
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pudim.wire.keys import public_bytes
 from pudim_collector.app.agents import EnrolledAgents
 from pudim_collector.app.authentication import Authentication
 from pudim_collector.app.checks import Checks
@@ -19,6 +20,7 @@ from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.command_keys import command_keys
 from pudim_collector.app.commanding import Commanding, LocalSigner
 from pudim_collector.app.features import KEPT, PERMISSIONS, PERSONAL
+from pudim_collector.app.key_succession import COLLECTOR, succession_of
 from pudim_collector.app.keys import key_ring, release_key
 from pudim_collector.app.leaving import ServersOfTeam
 from pudim_collector.app.limits import LimitsHeard
@@ -26,6 +28,7 @@ from pudim_collector.app.memory import give_back_now_and_then
 from pudim_collector.app.outside import PlacedServers
 from pudim_collector.app.revoking import Revoking
 from pudim_collector.app.settings import Role, Settings
+from pudim_collector.app.successor_told import SuccessorTold
 from pudim_collector.app.watching import Watching
 from pudim_collector.features.accounts.service import Accounts
 from pudim_collector.features.addresses.service import ADDRESSES_CHANGED, AddressLists
@@ -128,6 +131,7 @@ class Runtime:
     writer: Writer
     agents: EnrolledAgents
     stream: AgentStream
+    successor: SuccessorTold
     senders: Senders
     doors: Doors
     supervisor: Supervisor
@@ -189,7 +193,9 @@ class Runtime:
         signer = LocalSigner(command_keys(settings.data_dir), key)
         commands = HostCommands(signer, servers, notices, announcements, clock, emit=trail.emit)
         commanding = Commanding(commands, announcements)
-        writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime, commanding)
+        own = public_bytes(key)
+        successor = SuccessorTold(settings.data_dir, own)
+        writer, agents = Writer(store), EnrolledAgents(servers, notices, uptime, commanding, successor)
         senders = Senders(clock, emit=trail.emit)
         intake = Intake(
             store=store,
@@ -241,7 +247,15 @@ class Runtime:
             announcements,
             writer,
             agents,
-            AgentStream(key, agents, store=store, writer=writer, clock=clock),
+            AgentStream(
+                key,
+                agents,
+                store=store,
+                writer=writer,
+                clock=clock,
+                links=succession_of(settings.data_dir, COLLECTOR, own).links,
+            ),
+            successor,
             senders,
             Doors(intake),
             Supervisor(clock),
@@ -274,6 +288,7 @@ class Runtime:
             revoking = Revoking(self.announcements, self.servers, self.agents, self.stream)
             self.supervisor.start("revoking", revoking.run)
             self.supervisor.start("commanding", partial(self.commanding.run, self.stream))
+            self.supervisor.start("successor told", partial(self.successor.run, self.stream))
             limits = LimitsHeard(self.announcements, self.store, self.clock)
             self.supervisor.start("limits", limits.run)
             told = ChecksTold(self.announcements, self.uptime, self.stream, self.clock)

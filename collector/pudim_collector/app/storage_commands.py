@@ -7,9 +7,14 @@ from pathlib import Path
 
 import click
 
-from pudim_collector.app.command_line import DATA_DIR, run, settings_of
+from pudim_collector.app.command_line import DATA_DIR, run, settings_of, told
 
 _FILE = click.Path(path_type=Path)
+_PASSPHRASE = click.option(
+    "--passphrase-file",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="The keys in the backup are under the passphrase in this file's first line; - is standard input.",
+)
 
 
 @click.command()
@@ -27,14 +32,16 @@ def storage(data_dir: Path | None, as_json: bool) -> None:
 @DATA_DIR
 @click.argument("target", type=_FILE)
 @click.option("--quiet", is_flag=True, help="Say nothing but the backup's name.")
-def backup(data_dir: Path | None, target: Path, quiet: bool) -> None:
+@_PASSPHRASE
+def backup(data_dir: Path | None, target: Path, quiet: bool, passphrase_file: str | None) -> None:
     """Write everything into the new file TARGET, or into a file in the folder TARGET. Pudim may run meanwhile.
 
-    The file is private (mode 0600): it holds the collector's key and the accounts.
+    The file is private (mode 0600): it holds the accounts and, unless there is a passphrase, all keys.
     """
     from pudim_collector.app.backup.operations import back_up
 
-    made = run(back_up(settings_of(data_dir), target.resolve(), _quiet if quiet else _report))
+    passphrase = _passphrase(passphrase_file)
+    made = run(back_up(settings_of(data_dir), target.resolve(), _quiet if quiet else _report, passphrase))
     if made is None:
         sys.exit(1)
     path, manifest = made
@@ -50,7 +57,8 @@ def backup(data_dir: Path | None, target: Path, quiet: bool) -> None:
 @DATA_DIR
 @click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--check", is_flag=True, help="Only check that the backup is whole.")
-def restore(data_dir: Path | None, source: Path, check: bool) -> None:
+@_PASSPHRASE
+def restore(data_dir: Path | None, source: Path, check: bool, passphrase_file: str | None) -> None:
     """Make a Pudim out of the backup SOURCE, in a new data folder or an empty database."""
     from pudim_collector.app.backup import operations
 
@@ -60,7 +68,8 @@ def restore(data_dir: Path | None, source: Path, check: bool) -> None:
             f"Whole: {manifest.rows:,} rows in {len(manifest.tables)} tables, taken at {manifest.taken_at}."
         )
         return
-    manifest = run(operations.restore(settings_of(data_dir), source.resolve(), _report))
+    passphrase = _passphrase(passphrase_file)
+    manifest = run(operations.restore(settings_of(data_dir), source.resolve(), _report, passphrase))
     if manifest is None:
         sys.exit(1)
     click.echo(
@@ -103,6 +112,12 @@ def _report(words: str) -> None:
 
 def _quiet(_: str) -> None:
     """Said to nobody."""
+
+
+def _passphrase(source: str | None) -> bytes | None:
+    from pudim_collector.app.backup.locking import read_passphrase
+
+    return None if source is None else told(lambda: read_passphrase(source))
 
 
 COMMANDS = (storage, backup, restore, verify)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -81,8 +82,11 @@ class AgentStream:
         writer: Writer,
         clock: Clock,
         late_after: int = LATE_MS,
+        links: Sequence[bytes] = (),
     ) -> None:
+        """`links` are how `key` came to be the collector's, for agents that know an earlier one."""
         self._key, self._agents, self._late_after = key, agents, late_after
+        self._links = links
         self._store, self._writer, self._clock = store, writer, clock
         self._sessions: dict[UUID, Session] = {}
         self._intervals: dict[UUID, int] = {}
@@ -114,6 +118,11 @@ class AgentStream:
             session.tell(message)
         return session is not None
 
+    def tell_all(self, message: bytes) -> None:
+        """Send a message to every agent that is connected to this process."""
+        for session in self._sessions.values():
+            session.tell(message)
+
     def revoke(self, server_id: UUID, refusal: Refusal) -> None:
         session = self._sessions.get(server_id)
         if session is not None:
@@ -122,7 +131,7 @@ class AgentStream:
     async def _serve(self, socket: Socket) -> Refusal | None:
         """One connection from greeting to end; the refusal if it was refused."""
         try:
-            agent, channel = await greet(socket, self._key, self._agents)
+            agent, channel = await greet(socket, self._key, self._agents, self._links)
             return await self._converse(socket, agent, channel)
         except Refusal as refusal:
             return refusal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
@@ -58,10 +59,12 @@ class Socket(Protocol):
     async def close(self, refusal: Refusal) -> None: ...
 
 
-async def greet(socket: Socket, key: Ed25519PrivateKey, agents: Agents) -> tuple[Agent, Channel]:
+async def greet(
+    socket: Socket, key: Ed25519PrivateKey, agents: Agents, links: Sequence[bytes]
+) -> tuple[Agent, Channel]:
     """The handshake. Raises a Refusal, or TimeoutError from a peer that does not speak."""
     async with asyncio.timeout(HANDSHAKE_SECONDS):
-        handshake = CollectorHandshake(await socket.receive(), key)
+        handshake = CollectorHandshake(await socket.receive(), key, links=links)
         agent = await agents.find(handshake.agent_id)
         if agent is None:
             raise UnknownAgent

@@ -14,7 +14,15 @@ from pathlib import Path
 
 import tree
 from places import UNIT, USER, Places, write_whole
-from release import Refused, key_from_text, open_signed, read_manifest, this_target
+from release import (
+    Refused,
+    Release,
+    key_from_text,
+    key_to_text,
+    open_followed,
+    read_manifest,
+    this_target,
+)
 from source import Collector, Folder, Source
 from trial import is_streaming, read_small, write_trial
 
@@ -29,11 +37,7 @@ def install(places: Places, wish: Namespace) -> None:
     _check_rights(places)
     target = this_target()
     source = _source(wish)
-    release = (
-        read_manifest(source.signed()[64:])
-        if wish.trust_bundle
-        else open_signed(source.signed(), key_from_text(wish.release_key or ""))
-    )
+    release = read_manifest(source.signed()[64:]) if wish.trust_bundle else _signed_release(source, wish)
     _say(f"release {release.directory} for {target}")
     _folder(places.opt, 0o755)
     previous = tree.current(places)
@@ -46,6 +50,14 @@ def install(places: Places, wish: Namespace) -> None:
     tree.prune(places, [release.directory, *([previous] if previous else [])])
     _set_up(places, wish)
     _start(places, wish)
+
+
+def _signed_release(source: Source, wish: Namespace) -> Release:
+    """What is pinned is the key that signed it, which may have followed since the line was copied."""
+    key = key_from_text(wish.release_key or "")
+    release, signer = open_followed(source.signed(), source.successors(), key)
+    wish.release_key = key_to_text(signer)
+    return release
 
 
 def _source(wish: Namespace) -> Source:

@@ -13,10 +13,13 @@ import os
 import platform
 import re
 import sys
+import time
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
 import ed25519
+from succession import RELEASE_DOMAIN, Pin, SuccessionRefused, announced, read, split
 
 DOMAIN = b"pudim agent release\0"
 PRODUCT = "pudim-agent"
@@ -100,6 +103,34 @@ def open_signed(signed: bytes, key: bytes) -> Release:
     if len(manifest) > MAX_MANIFEST_BYTES or not ed25519.verify(key, signature, DOMAIN + manifest):
         raise Refused("the release is not signed by the pinned release key; nothing of it was used")
     return read_manifest(manifest)
+
+
+def open_followed(signed: bytes, chain: bytes, key: bytes) -> tuple[Release, bytes]:
+    """The release if `key` signed it, or a key that follows from it by the chain; and which one did. Raises Refused."""
+    for one in _keys(chain, key):
+        if ed25519.verify(one, signed[: ed25519.SIGNATURE_BYTES], DOMAIN + signed[ed25519.SIGNATURE_BYTES :]):
+            return open_signed(signed, one), one
+    return open_signed(signed, key), key
+
+
+def _keys(chain: bytes, key: bytes) -> Iterator[bytes]:
+    """`key`, and those that follow from it. Raises Refused where a successor is not to be believed."""
+    yield key
+    pin, now = Pin(key), int(time.time() * 1000)
+    try:
+        for link in split(chain):
+            if read(link).previous == pin.key:
+                pin = announced(pin, link, domain=RELEASE_DOMAIN, signed_by=ed25519.verify, now=now)
+                pin = pin.shown(pin.believed[-1])
+                yield pin.key
+    except SuccessionRefused as refused:
+        raise Refused(
+            f"the successor of the pinned release key is refused ({refused.code}): {refused}"
+        ) from refused
+
+
+def key_to_text(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
 
 
 def read_manifest(manifest: bytes) -> Release:

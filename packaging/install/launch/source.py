@@ -11,11 +11,18 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from release import MAX_MANIFEST_BYTES, File, Refused
+from succession import LINK_BYTES, MAX_LINKS
 from trial import read_small
 
 MAX_SIGNED_BYTES = MAX_MANIFEST_BYTES + 64
+MAX_CHAIN_BYTES = MAX_LINKS * LINK_BYTES
 _SECONDS = 60.0
+_NOT_FOUND = 404
 _PATH = "/agent/v1/bundle"
+
+
+class NotThere(Refused):
+    """The collector has nothing under this address."""
 
 
 class Source(Protocol):
@@ -23,6 +30,10 @@ class Source(Protocol):
 
     def signed(self) -> bytes:
         """Signature and manifest."""
+        ...
+
+    def successors(self) -> bytes:
+        """How the key that signed came to be, as a chain; empty where it is the first."""
         ...
 
     def fetch(self, one: File) -> bytes: ...
@@ -36,6 +47,10 @@ class Folder:
 
     def signed(self) -> bytes:
         return self._read(self._path / "release", MAX_SIGNED_BYTES)
+
+    def successors(self) -> bytes:
+        path = self._path / "successors"
+        return self._read(path, MAX_CHAIN_BYTES) if path.exists() else b""
 
     def fetch(self, one: File) -> bytes:
         return self._read(self._path / "files" / one.sha256, one.size)
@@ -66,6 +81,12 @@ class Collector:
     def signed(self) -> bytes:
         return self._get(f"{self._url}/release", MAX_SIGNED_BYTES)
 
+    def successors(self) -> bytes:
+        try:
+            return self._get(f"{self._url}/successors", MAX_CHAIN_BYTES)
+        except NotThere:  # a collector that is older than this program
+            return b""
+
     def fetch(self, one: File) -> bytes:
         return self._get(f"{self._url}/files/{one.sha256}", one.size)
 
@@ -74,7 +95,8 @@ class Collector:
             with self._opener.open(url, timeout=_SECONDS) as answer:
                 content: bytes = answer.read(most + 1)
         except urllib.error.HTTPError as error:
-            raise Refused(f"{url}: the collector answers {error.code} {error.reason}") from error
+            refusal = NotThere if error.code == _NOT_FOUND else Refused
+            raise refusal(f"{url}: the collector answers {error.code} {error.reason}") from error
         except (OSError, ValueError) as error:
             raise Refused(f"{url}: {getattr(error, 'reason', error)}") from error
         if len(content) > most:

@@ -12,7 +12,7 @@ from hashlib import sha256
 import ed25519
 import tree
 from places import Places, write_whole
-from release import Refused, key_from_text, open_signed, this_target
+from release import Refused, key_from_text, open_followed, this_target
 from source import Collector
 from trial import read_failed, read_small
 
@@ -29,7 +29,8 @@ def stage(places: Places, wish: Namespace) -> None:
         or sha256(manifest).hexdigest() != wish.digest
     ):
         raise Refused("the collector gives another release than the one that was asked for")
-    release = open_signed(signed, _pinned(places))
+    chain = source.successors()
+    release, _ = open_followed(signed, chain, _pinned(places))
     if release.version != wish.version:
         raise Refused(f"the release is {release.version}, not {wish.version}")
     check_newer(places, release.directory, release.order)
@@ -43,6 +44,7 @@ def stage(places: Places, wish: Namespace) -> None:
     except (Refused, OSError):
         shutil.rmtree(places.staged, ignore_errors=True)
         raise
+    write_whole(places.staged / "successors", chain, 0o600)
     write_whole(places.staged / "release", signed, 0o600)  # last: with it the update counts as staged
 
 

@@ -15,8 +15,9 @@ import time
 from typing import NoReturn
 
 import tree
-from places import Places
-from release import File, Refused, key_from_text, open_signed, this_target
+from places import Places, write_whole
+from release import File, Refused, key_from_text, key_to_text, open_followed, this_target
+from source import Folder
 from staging import check_newer
 from trial import (
     FAILS,
@@ -37,7 +38,6 @@ TRY_AGAIN = 75  # EX_TEMPFAIL: the supervisor starts the service anew, and with 
 _LOOK_SECONDS = 0.2
 _BETWEEN_SECONDS = 1.0
 _END_SECONDS = 10.0
-MAX_SIGNED_BYTES = (1 << 20) + 64
 
 
 def prepare(places: Places) -> None:
@@ -80,11 +80,15 @@ def _put_in_place(places: Places) -> None:
 
 def _take_staged(places: Places) -> None:
     key = key_from_text(read_small(places.release_key).decode("ascii", "replace"))
-    release = open_signed(read_small(places.staged / "release", MAX_SIGNED_BYTES), key)
+    staged = Folder(places.staged)
+    release, signer = open_followed(staged.signed(), staged.successors(), key)
     previous = tree.current(places)
     if previous is None:
         raise Refused("no agent is installed that it could take the place of")
     check_newer(places, release.directory, release.order)
+    if signer != key:
+        write_whole(places.release_key, f"{key_to_text(signer)}\n".encode())
+        _say("the release key is succeeded by the one that it signed for")
 
     def fetch(one: File) -> bytes:
         return read_small(places.staged / one.sha256, one.size)

@@ -14,6 +14,7 @@ OUTSIDE = {
     "get_install_script",
     "get_agent_file",
     "get_agent_release",
+    "get_release_key_successors",
     "enrol_agent",
     "is_alive",
     "is_ready",

@@ -87,7 +87,11 @@ async def test_revoked_between_greeting_and_opening(site: Site) -> None:
 async def test_what_is_heard_while_the_opening_is_stored_counts(site: Site) -> None:
     led = await site.enrol()
     agents = EnrolledAgents(
-        site.runtime.servers, site.runtime.notices, site.runtime.uptime, site.runtime.commanding
+        site.runtime.servers,
+        site.runtime.notices,
+        site.runtime.uptime,
+        site.runtime.commanding,
+        site.runtime.successor,
     )
     found = await agents.find(led.agent_id)
     assert found
@@ -101,7 +105,11 @@ async def test_a_restarted_loop_begins_with_all_that_are_revoked(site: Site) -> 
     led = await site.enrol()
     await site.runtime.servers.revoke(await whole(site.runtime), led.agent_id)
     agents = EnrolledAgents(
-        site.runtime.servers, site.runtime.notices, site.runtime.uptime, site.runtime.commanding
+        site.runtime.servers,
+        site.runtime.notices,
+        site.runtime.uptime,
+        site.runtime.commanding,
+        site.runtime.successor,
     )
     deaf = Announcements(database, ["pudim_revoked"])
     loop = asyncio.create_task(Revoking(deaf, site.runtime.servers, agents, site.runtime.stream).run())

@@ -54,6 +54,7 @@ PUBLIC = {
     f"POST {ENROL_PATH}": "the token is the secret",
     f"GET {INSTALL_PATH}": "a new host has no account",
     "GET /agent/v1/bundle/release": "signed, not secret",
+    "GET /agent/v1/bundle/successors": "signed, not secret",
     "GET /agent/v1/bundle/files/{digest}": "signed, not secret",
     "GET /api/v2": "describes the API",
     "GET /api/v2/openapi.json": "describes the API",

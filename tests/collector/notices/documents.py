@@ -44,6 +44,7 @@ CUSTOM = {
     "sources": [{"kind": "statsd", "name": "statsd", "series": 9, "dropped": 3, "offender": "hits", "at": 1}]
 }
 POLICY = {"actions": ["refresh"], "frozen": False, "digest": "ab"}
+COLLECTOR_KEY = {"key": "a" * 43, "epoch": 1, "successor": None, "refused": "succession_forged"}
 EVERY: dict[str, dict[str, Any]] = {
     "facts": FACTS,
     "processes": PROCESSES,
@@ -53,6 +54,7 @@ EVERY: dict[str, dict[str, Any]] = {
     "checks": CHECKS,
     "custom": CUSTOM,
     "policy": POLICY,
+    "collector_key": COLLECTOR_KEY,
 }
 HOSTILE = (
     "<img src=x onerror=alert(1)>",

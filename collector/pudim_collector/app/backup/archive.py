@@ -15,8 +15,11 @@ from typing import IO
 import msgspec
 
 from pudim.vocabulary.errors import PudimError
+from pudim_collector.app.backup.locking import Lock
 
-FORMAT = 1
+FORMAT = 2
+"""The newest that is understood; one whose keys are not locked is written as the first, so that an older Pudim reads it."""
+FIRST_FORMAT = 1
 _MANIFEST = "manifest.json"
 _PART = 1 << 20
 _PRIVATE = 0o600
@@ -80,7 +83,10 @@ class Room(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct):
-    """What a backup holds and where it came from. `sequences` are the last values that were given out."""
+    """What a backup holds and where it came from. `sequences` are the last values that were given out.
+
+    With a `lock` the files are under a passphrase; their checksums are of what is locked.
+    """
 
     format: int
     taken_at: datetime
@@ -93,6 +99,7 @@ class Manifest(msgspec.Struct):
     sequences: dict[str, int]
     tables: list[Table]
     files: list[KeyFile]
+    lock: Lock | None = None
 
     @property
     def rows(self) -> int:

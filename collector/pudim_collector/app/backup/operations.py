@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets as random
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +15,6 @@ from typing import TypeVar
 
 from pudim_collector.app.backup import loading
 from pudim_collector.app.backup.archive import (
-    ArchiveReader,
     Manifest,
     NewerBackup,
     Stopped,
@@ -24,9 +22,11 @@ from pudim_collector.app.backup.archive import (
     read_whole,
 )
 from pudim_collector.app.backup.loading import NotEmpty, check_empty
+from pudim_collector.app.backup.locking import Locker, PassphraseNeededError
 from pudim_collector.app.backup.taking import KEY_FILES, NothingToBackUp, Report, Snapshot
 from pudim_collector.app.features import MIGRATIONS, SEALED
 from pudim_collector.app.keys import collector_key, key_ring
+from pudim_collector.app.operating import BackupRestored, BackupTaken, tell
 from pudim_collector.app.process import migrate_database, open_database, shared_database
 from pudim_collector.app.sealed import verify
 from pudim_collector.app.settings import Settings
@@ -48,7 +48,9 @@ class Interrupted(Exception):
     """Somebody ended the command."""
 
 
-async def back_up(settings: Settings, target: Path, report: Report) -> tuple[Path, Manifest]:
+async def back_up(
+    settings: Settings, target: Path, report: Report, passphrase: bytes | None = None
+) -> tuple[Path, Manifest]:
     """Write a backup to `target`, or into it under the time's name where it is a folder. Pudim may run meanwhile."""
     now = SystemClock().now()
     path = _path_in(target, now)
@@ -58,9 +60,16 @@ async def back_up(settings: Settings, target: Path, report: Report) -> tuple[Pat
             pieces = await _pieces()
             manifest = await _beside(
                 lambda stopped: snapshot.write(
-                    path, settings.data_dir, pieces, now, report=report, stopped=stopped
+                    path,
+                    settings.data_dir,
+                    pieces,
+                    now,
+                    report=report,
+                    stopped=stopped,
+                    passphrase=passphrase,
                 )
             )
+        await tell(BackupTaken(path.name, manifest.rows, len(manifest.tables)))
     return path, manifest
 
 
@@ -73,33 +82,53 @@ async def check(source: Path) -> Manifest:
     return await _beside(lambda stopped: read_whole(source, stopped))
 
 
-async def restore(settings: Settings, source: Path, report: Report) -> Manifest:
-    """Make a Pudim out of a backup where none is. Raises NotEmpty, DamagedBackup or NewerBackup, with nothing made."""
+async def restore(
+    settings: Settings, source: Path, report: Report, passphrase: bytes | None = None
+) -> Manifest:
+    """Make a Pudim out of a backup where none is.
+
+    Raises NotEmpty, DamagedBackup, NewerBackup, PassphraseNeededError or WrongPassphraseError, with nothing made.
+    """
     report("Checking the backup ...")
     manifest = await check(source)
     if newer := {(one.app, one.name) for one in manifest.migrations} - known_migrations(MIGRATIONS):
         raise NewerBackup(f"it knows {', '.join(sorted('/'.join(one) for one in newer))}")
-    _check_folder(settings, manifest)
+    keys = await _beside(lambda _: _opened_keys(source, manifest, passphrase))
+    _check_folder(settings, manifest, keys)
     async with _scratch(settings.data_dir) as scratch:
-        _put_keys(source, scratch)
+        _put_keys(keys, scratch)
         await _fill(replace(settings, data_dir=scratch), source, report)
-        _put_keys(source, settings.data_dir)
+        _put_keys(keys, settings.data_dir)
         if settings.database_url is None:
             # Last, and whole: a folder with a database in it is a Pudim.
             (scratch / _POSTGRES).rename(settings.data_dir / _POSTGRES)
     return manifest
 
 
-def _check_folder(settings: Settings, manifest: Manifest) -> None:
+def _check_folder(settings: Settings, manifest: Manifest, keys: Mapping[str, bytes]) -> None:
     """Raises NotEmpty, or a KeyFileError where a ring was named that cannot be used."""
     if settings.secret_keys_file is not None:
         key_ring(settings, manifest.taken_at)
     if settings.database_url is None and (settings.data_dir / _POSTGRES).exists():
         raise NotEmpty(f"{settings.data_dir} has a database")
-    for one in manifest.files:
-        path = settings.data_dir / one.path
-        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != one.sha256:
+    for name, secret in keys.items():
+        path = settings.data_dir / name
+        if path.exists() and path.read_bytes() != secret:
             raise NotEmpty(f"{path} is another Pudim's")
+
+
+def _opened_keys(source: Path, manifest: Manifest, passphrase: bytes | None) -> dict[str, bytes]:
+    """The private files by name. Raises PassphraseNeededError or WrongPassphraseError."""
+    if manifest.lock is not None and passphrase is None:
+        raise PassphraseNeededError
+    locker = Locker(manifest.lock, passphrase) if manifest.lock and passphrase else None
+    found = {}
+    with open_archive(source, _never) as reader:
+        for one in reader.manifest.files:
+            if one.path in KEY_FILES:
+                secret = b"".join(reader.blocks(one.member, one.sha256))
+                found[one.path] = locker.open(one.path, secret) if locker else secret
+    return found
 
 
 async def _fill(settings: Settings, source: Path, report: Report) -> None:
@@ -114,6 +143,8 @@ async def _fill(settings: Settings, source: Path, report: Report) -> None:
         await _beside(lambda stopped: _load(conninfo, source, backend, report, stopped))
         await migrate_database()
         await _open_secrets(settings, report)
+        restored = reader.manifest
+        await tell(BackupRestored(source.name, restored.rows, f"{restored.taken_at:%Y-%m-%dT%H:%M:%SZ}"))
 
 
 async def _open_secrets(settings: Settings, report: Report) -> None:
@@ -150,17 +181,12 @@ async def _pieces() -> list[Piece]:
     raise NothingToBackUp
 
 
-def _put_keys(source: Path, data_dir: Path) -> None:
+def _put_keys(keys: Mapping[str, bytes], data_dir: Path) -> None:
     """Never over another key; the same one may be there."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open_archive(source, _never) as reader:
-        for one in reader.manifest.files:
-            if one.path in KEY_FILES and not (data_dir / one.path).exists():
-                create_private(data_dir / one.path, _secret(reader, one.member, one.sha256))
-
-
-def _secret(reader: ArchiveReader, member: str, sha256: str) -> bytes:
-    return b"".join(reader.blocks(member, sha256))
+    for name, secret in keys.items():
+        if not (data_dir / name).exists():
+            create_private(data_dir / name, secret)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 from pudim.vocabulary.errors import PudimError
 from pudim_collector.app.backup import catalogue
 from pudim_collector.app.backup.archive import (
+    FIRST_FORMAT,
     FORMAT,
     AppliedMigration,
     ArchiveWriter,
@@ -26,12 +27,17 @@ from pudim_collector.app.backup.archive import (
     new_archive,
 )
 from pudim_collector.app.backup.catalogue import FoundTable
+from pudim_collector.app.backup.locking import Lock, Locker
+from pudim_collector.app.key_succession import LINES
 from pudim_collector.app.keys import COMMAND_FILE, FILE_NAME, RELEASE_FILE, SUCCESSION_FILE
 from pudim_collector.infra.key_ring import RING_FILE
 from pudim_collector.series.backends import SNAPSHOT_LOCK, TABLES, Piece
 
 Report = Callable[[str], None]
-KEY_FILES = (FILE_NAME, COMMAND_FILE, SUCCESSION_FILE, RELEASE_FILE, RING_FILE)
+KEY_FILES = (
+    *(FILE_NAME, COMMAND_FILE, SUCCESSION_FILE, RELEASE_FILE, RING_FILE),
+    *(name for line in LINES for name in (line.next_file, line.chain_file)),
+)
 RECORD = "migration"
 """Whoever restores applies the same migrations, which record themselves."""
 _ALREADY_SMALL = frozenset(table.name for table in TABLES if table.name != "frames")
@@ -75,14 +81,19 @@ class Snapshot:
         *,
         report: Report,
         stopped: Stopped,
+        passphrase: bytes | None = None,
     ) -> Manifest:
         """`pieces` were listed after the snapshot was taken. Raises BackupExists."""
         # Not at the end: a key that these rows are sealed under may be retired while they are written.
         secrets = {name: (data_dir / name).read_bytes() for name in KEY_FILES if (data_dir / name).exists()}
+        lock = None if passphrase is None else Lock.fresh()
+        if lock is not None and passphrase is not None:
+            locker = Locker(lock, passphrase)
+            secrets = {name: locker.lock(name, secret) for name, secret in secrets.items()}
         with new_archive(target, stopped) as archive:
             written = [self._write(archive, table, report) for table in self.tables if table.name != RECORD]
             keys = [_write_key(archive, name, secret) for name, secret in secrets.items()]
-            manifest = self._manifest(written, keys, pieces, now)
+            manifest = self._manifest(written, keys, pieces, now, lock)
             archive.finish(manifest)
             report("Checking what was written ...")
         return manifest
@@ -120,13 +131,18 @@ class Snapshot:
         return Table(table.name, list(table.columns), member, rows, size, digest)
 
     def _manifest(
-        self, written: list[Table], keys: list[KeyFile], pieces: Sequence[Piece], now: datetime
+        self,
+        written: list[Table],
+        keys: list[KeyFile],
+        pieces: Sequence[Piece],
+        now: datetime,
+        lock: Lock | None,
     ) -> Manifest:
         edition = self._connection.execute(_EDITION).fetchone()
         postgresql, timescaledb, backend = edition or ("", None, "")
         applied = self._connection.execute("SELECT app, name FROM migration ORDER BY applied_at, app, name")
         return Manifest(
-            FORMAT,
+            FIRST_FORMAT if lock is None else FORMAT,
             now,
             version("pudim-collector"),
             postgresql,
@@ -137,6 +153,7 @@ class Snapshot:
             dict(catalogue.sequences(self._connection)),
             written,
             keys,
+            lock,
         )
 
 

@@ -38,6 +38,16 @@ class AgentBundle(Controller):
         return Response(releases.signed(), media_type=_PROGRAM)
 
     @get(
+        "/agent/v1/bundle/successors",
+        opt=public("each link is signed by the key before, and none is secret"),
+        operation_id="get_release_key_successors",
+        sync_to_thread=True,
+    )
+    def successors(self, releases: NamedDependency[Releases]) -> Response[bytes]:
+        """How the key that signs releases came to be: links of 157 bytes, each signed by the key before; none where it is the first."""
+        return Response(releases.successors(), media_type=_PROGRAM)
+
+    @get(
         "/agent/v1/bundle/files/{digest:str}",
         opt=public("its hash stands in the signed manifest") | refuses(NoAgentBundle),
         operation_id="get_agent_file",

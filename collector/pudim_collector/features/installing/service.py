@@ -25,6 +25,7 @@ from pudim_collector.features.installing.rules import (
 )
 
 FOLDER = "agent-release"
+SUCCESSORS = "release.succession"
 INSTALL_PATH = "/agent/v1/install.sh"
 _RELEASE = "release"
 _MANIFEST = "manifest.json"
@@ -63,6 +64,18 @@ class Releases:
             return (self._folder / _RELEASE).read_bytes()
         except FileNotFoundError as error:
             raise NoAgentBundle from error
+
+    def successors(self) -> bytes:
+        """The chain of release keys, from which a host that pinned an earlier one follows."""
+        try:
+            return (self.data_dir / SUCCESSORS).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def sign_anew(self) -> None:
+        """What is on offer, with this key. Raises NoAgentBundle."""
+        document = self.signed()[SIGNATURE_BYTES:]
+        _write(self._folder / _RELEASE, self.key.sign(RELEASE_DOMAIN + document) + document)
 
     def names(self) -> tuple[str, str]:
         """What a command names this release by: its manifest's SHA-256 and its signature. Raises NoAgentBundle."""

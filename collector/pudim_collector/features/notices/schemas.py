@@ -35,6 +35,7 @@ class Kind(StrEnum):
     CHECKS = "checks"
     CUSTOM = "custom"
     POLICY = "policy"
+    COLLECTOR_KEY = "collector_key"
 
 
 Facts = Annotated[dict[Annotated[str, Meta(max_length=64)], Text], Meta(max_length=64)]
@@ -187,6 +188,15 @@ class Policy(Struct):
     bounds: Annotated[dict[Text, Annotated[dict[Text, Any], Meta(max_length=16)]], Meta(max_length=16)] = {}
 
 
+class CollectorKey(Struct):
+    """Which key of this collector the host believes, and which it is ready for; `refused` is why it believes none that was named."""
+
+    key: Text
+    epoch: Count = 0
+    successor: Text | None = None
+    refused: Text | None = None
+
+
 DOCUMENTS: Mapping[str, Any] = {
     Kind.FACTS: Facts,
     Kind.PROCESSES: TopProcesses,
@@ -196,6 +206,7 @@ DOCUMENTS: Mapping[str, Any] = {
     Kind.CHECKS: CheckResults,
     Kind.CUSTOM: MetricSources,
     Kind.POLICY: Policy,
+    Kind.COLLECTOR_KEY: CollectorKey,
 }
 """Kind to the type that its documents have."""
 
