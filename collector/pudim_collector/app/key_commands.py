@@ -97,6 +97,7 @@ def rotate_release_key(data_dir: Path | None) -> None:
 
     settings = settings_of(data_dir)
     click.echo(told(lambda: key_rotation.rotate_release_key(settings)))
+    click.echo("Restart Pudim; install lines show this key from then on.", err=True)
 
 
 @secrets.command()

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from pudim.succession import COLLECTOR_DOMAIN, RELEASE_DOMAIN, Pin, Successor
 from pudim.wire import VERSIONS, enrolment, keys
 from pudim.wire.batches import decode_batch, encode_batch, encode_blocks, span
 from pudim.wire.channel import Channel
 from pudim.wire.codec import pack, unpack
+from pudim.wire.handshake import AgentHandshake, CollectorHandshake
 from pudim.wire.layouts import (
     Layout,
     Series,
@@ -30,13 +32,18 @@ from pudim.wire.messages import (
     decode_from_collector,
     encode_declare,
 )
+from pudim.wire.messages import Successor as SuccessorSaid
 from tests.shared.wire.golden_files import (
+    AGENT_ID,
+    AGENT_KEY,
+    COLLECTOR_KEY,
     GOLDEN,
     HANDSHAKE,
     SESSION,
     agent_end,
     block_of,
     collector_end,
+    ephemeral,
     read,
 )
 
@@ -89,6 +96,38 @@ def test_handshake() -> None:
     assert session == SESSION
     public = keys.public_from_bytes(keys.public_bytes(keys.private_from_bytes(b"\x11" * 32)))
     assert collector.finish(bytes.fromhex(HANDSHAKE["proof"]), public) == SESSION
+
+
+def test_a_greeting_after_a_change_of_the_collectors_key() -> None:
+    vectors = read(1, "succession")
+    after = keys.private_from_bytes(bytes.fromhex(vectors["successor_seed"]))
+    said = Successor(
+        vectors["epoch"],
+        keys.public_bytes(COLLECTOR_KEY),
+        keys.public_bytes(after),
+        vectors["not_before"],
+        vectors["expires"],
+    )
+    for name, domain in (("link", COLLECTOR_DOMAIN), ("release_link", RELEASE_DOMAIN)):
+        assert (said.encode() + COLLECTOR_KEY.sign(domain + said.encode())).hex() == vectors[name]
+    link = bytes.fromhex(vectors["link"])
+    assert decode_from_collector(unpack(bytes.fromhex(vectors["message"]))) == SuccessorSaid(link)
+    assert SuccessorSaid(link).encode().hex() == vectors["message"]
+    agent = AgentHandshake(
+        AGENT_ID, AGENT_KEY, Pin(said.previous), now=vectors["at"], ephemeral=ephemeral("agent")
+    )
+    assert agent.hello().hex() == vectors["hello"]
+    collector = CollectorHandshake(agent.hello(), after, links=[link], ephemeral=ephemeral("collector"))
+    assert collector.welcome.hex() == vectors["welcome"]
+    proof, session = agent.prove(bytes.fromhex(vectors["welcome"]))
+    assert proof.hex() == vectors["proof"]
+    assert collector.finish(proof, AGENT_KEY.public_key()) == session
+    expected = vectors["session"]
+    assert (session.to_collector.hex(), session.to_agent.hex()) == (
+        expected["to_collector"],
+        expected["to_agent"],
+    )
+    assert agent.pin == Pin(said.key, 1)
 
 
 @pytest.mark.parametrize("end", ["agent", "collector"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pudim.wire.batches import BOOT_BYTES, MAX_SEQ, MAX_TIME, Block, block
 from pudim.wire.layouts import HASH_BYTES, Layout, Series, Source, labels_of
-from pudim.wire.messages import MAX_PERIOD, Ack, Configure, Opening, Refuse, SlowDown
+from pudim.wire.messages import MAX_PERIOD, Ack, Configure, Opening, Refuse, SlowDown, Successor
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 names = texts.filter(bool)
@@ -39,6 +39,7 @@ from_collector = st.one_of(
     st.builds(Ack, boots, seqs),
     st.builds(Configure, periods),
     st.builds(SlowDown, periods),
+    st.builds(Successor, st.binary(max_size=200)),
     st.builds(Refuse, texts, texts, st.booleans(), st.none() | boots, maybe_seq, maybe_seq),
 )
 
