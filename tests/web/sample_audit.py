@@ -35,14 +35,15 @@ def audit_entry(result: str = "done") -> dict[str, Any]:
         "by_target": "/audit?target=2",
         "by_address": "/audit?address=203.0.113.7",
         "by_action": "/audit?action=server.changed",
+        "own": "/audit/7",
     }
 
 
 def audit_page(entries: list[dict[str, Any]]) -> dict[str, Any]:
     bar = {"x": 0, "y": 10, "width": 9, "height": 50, "count": 2}
     bar |= {
-        "since": "2026-11-22T16:00Z",
-        "until": "2026-11-22T17:00Z",
+        "since": "2026-11-22T16:00:00+00:00",
+        "until": "2026-11-22T17:00:00+00:00",
         "href": "/audit?since=2026-11-22T16:00Z",
     }
     names = ("q", "actor", "action", "target", "result", "address", "since", "until", "of")
@@ -50,6 +51,7 @@ def audit_page(entries: list[dict[str, Any]]) -> dict[str, Any]:
         "entries": entries,
         "older": "/audit?before=7" if entries else None,
         "asked": {**dict.fromkeys(names, HOSTILE if entries else ""), "of": "team"},
+        "only": None,
         "narrowed": False,
         "chart": [bar] if entries else [],
         "total": len(entries),

@@ -216,6 +216,7 @@ def storage(changes: dict[str, dict[str, Any]], **known: Any) -> dict[str, Any]:
             "database_bytes": 10 * 2**30,
             "disk": {"free": 2**36, "total": 2**38},
             "disk_full_in": None,
+            "others": {"Audit log": 1_234_567},
             "waiting": {"units": 1, "notes": 3, "rolled_until": MOMENT},
             **known,
         },

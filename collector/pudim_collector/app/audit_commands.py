@@ -148,12 +148,13 @@ async def _opened(
     settings: Settings, team: UUID | None, installation: bool
 ) -> AsyncIterator[tuple[AuditLog, UUID]]:
     """Once: the log and the chain that is meant. What is told meanwhile is written at the end."""
+    from pudim_collector.app.operating import operator
     from pudim_collector.app.process import shared_database
     from pudim_collector.features.audit.service import AuditLog, Trail
     from pudim_collector.kernel.clock import SystemClock
 
     clock = SystemClock()
-    trail = Trail(clock, actor=("operator", "operator"))
+    trail = Trail(clock, actor=operator())
     async with shared_database(settings):
         log = AuditLog(clock, trail.emit)
         yield log, await log.chain_called(team, installation=installation)

@@ -67,6 +67,7 @@ PERSONAL = [one for feature in FEATURES for one in feature.personal]
 KEPT = [one for feature in FEATURES for one in feature.kept]
 SEALED = [SEALED_MAIL, *(column for feature in FEATURES for column in feature.sealed)]
 PERMISSIONS = {name: one for feature in FEATURES for name, one in feature.permissions.items()}
+HOLDINGS = {name: tables for feature in FEATURES for name, tables in feature.holdings.items()}
 _FIRST = (ACCOUNTS, TEAMS)
 """Whose tables others' rows refer to."""
 MIGRATIONS = [

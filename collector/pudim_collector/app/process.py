@@ -14,6 +14,7 @@ from pudim_collector.app.factory import web_application
 from pudim_collector.app.features import MIGRATIONS, SEALED
 from pudim_collector.app.keys import collector_key, key_ring
 from pudim_collector.app.memory import settle_memory
+from pudim_collector.app.operating import ResetLinkMade, SetupLinkMade, tell
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.app.sealed import tell_of_lost_keys
 from pudim_collector.app.serving import PortTaken, http_server
@@ -111,7 +112,10 @@ async def new_reset_link(settings: Settings, email: str) -> str:
     async with shared_database(settings):
         await migrate_database()
         runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
-        return await runtime.credentials.reset_link(email)
+        link = await runtime.credentials.reset_link(email)
+        person = await runtime.accounts.user_by_email(email)
+        await tell(ResetLinkMade(person.id if person else None))
+        return link
 
 
 async def new_setup_link(settings: Settings) -> str | None:
@@ -120,4 +124,7 @@ async def new_setup_link(settings: Settings) -> str | None:
         await migrate_database()
         runtime = Runtime.assemble(settings, collector_key(settings.data_dir), database, SystemClock())
         path = await runtime.accounts.ensure_setup_link()
-        return None if path is None else f"{settings.url}{path}"
+        if path is None:
+            return None
+        await tell(SetupLinkMade())
+        return f"{settings.url}{path}"

@@ -19,7 +19,7 @@ from pudim_collector.app.checks import Checks
 from pudim_collector.app.checks_told import ChecksTold
 from pudim_collector.app.command_keys import command_keys
 from pudim_collector.app.commanding import Commanding, LocalSigner
-from pudim_collector.app.features import KEPT, PERMISSIONS, PERSONAL
+from pudim_collector.app.features import HOLDINGS, KEPT, PERMISSIONS, PERSONAL
 from pudim_collector.app.key_succession import COLLECTOR, succession_of
 from pudim_collector.app.keys import key_ring, release_key
 from pudim_collector.app.leaving import ServersOfTeam
@@ -241,7 +241,15 @@ class Runtime:
             commands,
             commanding,
             uptime,
-            Storage(database, store, announcements, clock, _local_disk(settings), emit=trail.emit),
+            Storage(
+                database,
+                store,
+                announcements,
+                clock,
+                _local_disk(settings),
+                holdings=HOLDINGS,
+                emit=trail.emit,
+            ),
             DayLedger(Presence(database), Attendance(database), servers, clock),
             CollectorRun(database, clock),
             announcements,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pudim_collector.app.features import HOLDINGS
 from pudim_collector.app.process import shared_database
 from pudim_collector.app.settings import Settings
 from pudim_collector.features.storage.rules import Bound, say_bytes, say_days
@@ -25,7 +26,7 @@ async def measured(settings: Settings) -> StorageView:
     async with shared_database(settings):
         await store.prepare(clock.now())
         folder = settings.data_dir if settings.database_url is None else None
-        storage = Storage(database, store, Announcements(database, []), clock, folder)
+        storage = Storage(database, store, Announcements(database, []), clock, folder, holdings=HOLDINGS)
         await storage.measure()
         return await storage.view()
 
@@ -84,4 +85,5 @@ def _rest(view: StorageView) -> list[str]:
     lines.append(
         f"Rolled up until {until}; {waiting.units} hours of sources and {waiting.notes} commits wait."
     )
+    lines += [f"{name}: {say_bytes(size)}." for name, size in view.others.items()]
     return lines

@@ -43,5 +43,7 @@ class Feature:
     team_tabs: Sequence[NavigationEntry] = ()
     migrations: MigrationApp | None = None
     sealed: Sequence[SealedColumn] = ()
+    holdings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Tables that grow with time, by what they are called, so that the storage page tells their bytes."""
     personal: Sequence[Section] = ()
     kept: Sequence[Kept] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ FROM (
 JOIN sources USING (source_id)
 JOIN (SELECT layout_id, jsonb_array_length(series) AS series FROM layouts) AS width USING (layout_id)
 """
+_TOGETHER = "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0)::bigint FROM unnest($1::text[]) AS name"
 _TIMES = "SELECT times FROM {} WHERE start = $1 LIMIT 1000"
 
 
@@ -62,6 +64,12 @@ async def counted(connection: Connection, piece: Piece) -> Counted:
         return Counted(0, 0, None, None)
     oldest = min(start for start, _ in await _spans(connection, table, first))
     return Counted(rows, samples, oldest, max(end for _, end in await _spans(connection, table, last)))
+
+
+async def bytes_of(connection: Connection, tables: Sequence[str]) -> int:
+    """Of tables together, with their indexes."""
+    row = await (await connection.execute(_TOGETHER, [list(tables)])).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def _spans(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -15,16 +16,18 @@ from pudim_collector.features.audit.rules import INSTALLATION
 from pudim_collector.features.senders.events import SenderCreated
 from pudim_collector.infra.database import database
 from pudim_collector.infra.database.migrations import migrate
+from pudim_collector.infra.permissions import Role
 from pudim_collector.kernel.clock import SystemClock
 from pudim_collector.kernel.ids import new_id
 from tests.collector.app.site import assembled
-from tests.collector.audit.entries import rows
+from tests.collector.audit.entries import entries, rows, team
+from tests.collector.teams.people import a_member
 
 
-async def pudim(folder: Path, *words: str) -> tuple[int, str, str]:
+async def pudim(folder: Path, *words: str, group: str = "audit") -> tuple[int, str, str]:
     program = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("pudim"),
-        "audit",
+        group,
         *words,
         env={**os.environ, "PUDIM_DATABASE_URL": database.conninfo, "PUDIM_DATA_DIR": str(folder)},
         stdout=asyncio.subprocess.PIPE,
@@ -66,3 +69,21 @@ async def test_verify_names_the_first_break_and_fails(told: Path) -> None:
     await rows("UPDATE audit_entries SET target_name = 'other' WHERE sequence = 2")
     code, _, err = await pudim(told, "verify")
     assert (code, "entry 2 does not" in err) == (3, True)
+
+
+async def test_what_the_operator_does_is_told_under_his_account(told: Path) -> None:
+    """In the installation's log, where operators look; what concerns a person in his teams' too."""
+    runtime = assembled(told, SystemClock())  # type: ignore[arg-type] # any clock does
+    await runtime.store.prepare(runtime.clock.now())
+    ada = await a_member(runtime, await team(), Role.OWNER, "ada")
+    code, _, err = await pudim(told, "reset-link", ada.user.email, group="admin")
+    assert code == 0, err
+    code, _, err = await pudim(told, "backup", str(told / "all.pudim-backup"), "--quiet", group="admin")
+    assert code == 0, err
+    account = pwd.getpwuid(os.getuid()).pw_name
+    (taken,) = await entries("backup.taken")
+    assert (taken["actor_kind"], taken["chain"], taken["result"]) == ("operator", INSTALLATION, "done")
+    assert taken["actor_name"].startswith(account)
+    assert taken["target_name"] == "all.pudim-backup"
+    assert json.loads(taken["after"])["tables"] > 30
+    assert {row["chain"] for row in await entries("password.link_made")} == {INSTALLATION, await team()}

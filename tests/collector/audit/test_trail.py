@@ -10,12 +10,20 @@ import psycopg
 import pytest
 
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.accounts.events import SignInRefused, TokenCreated
+from pudim_collector.features.accounts.events import SignInRefused
 from pudim_collector.features.audit.rules import INSTALLATION
+from pudim_collector.features.invitations.queries import insert_member
+from pudim_collector.features.roles.queries import RoleName
+from pudim_collector.features.senders.events import SenderCreated
+from pudim_collector.features.sessions.service import SignInError
 from pudim_collector.infra.database import database
+from pudim_collector.infra.entering import Visitor
+from pudim_collector.infra.permissions import Role
+from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.ids import new_id
 from tests.collector.app.site import Site
-from tests.collector.audit.entries import actions, entries, rows, team
+from tests.collector.audit.entries import actions, entries, of_team, rows, team
+from tests.collector.teams.people import a_member, a_team
 
 
 async def test_a_change_is_told_with_who_what_and_from_where(site: Site) -> None:
@@ -39,7 +47,7 @@ async def test_a_change_is_told_with_who_what_and_from_where(site: Site) -> None
 
 async def _told_and_undone(runtime: Runtime, name: str) -> None:
     async with database.transaction():
-        runtime.trail.emit(TokenCreated(new_id(), name))
+        runtime.trail.emit(SenderCreated(new_id(), name))
         raise ZeroDivisionError
 
 
@@ -51,7 +59,7 @@ async def test_what_is_rolled_back_leaves_no_entry(runtime: Runtime) -> None:
         with pytest.raises(ZeroDivisionError):
             await _told_and_undone(runtime, "undone with its savepoint")
         async with database.transaction():
-            runtime.trail.emit(TokenCreated(new_id(), "kept"))
+            runtime.trail.emit(SenderCreated(new_id(), "kept"))
     assert [row["target_name"] for row in await entries()] == ["kept"]
 
 
@@ -114,7 +122,7 @@ async def test_concurrent_writers_keep_one_chain(runtime: Runtime) -> None:
     async def write(number: int) -> None:
         for one in range(10):
             async with database.transaction():
-                runtime.trail.emit(TokenCreated(new_id(), f"{number}-{one}"))
+                runtime.trail.emit(SenderCreated(new_id(), f"{number}-{one}"))
 
     async with asyncio.TaskGroup() as group:
         for number in range(5):
@@ -131,3 +139,39 @@ async def test_everything_of_a_first_day_is_in_the_log(site: Site) -> None:
         (made,) = await rows("SELECT id FROM api_tokens WHERE name = 'backup'")
         assert (await owner.delete(f"/api/v2/tokens/{made['id']}")).status_code == 204
     assert {"token.created", "server.invited", "server.enrolled", "token.revoked"} <= set(await actions())
+
+
+async def test_the_first_owners_entry_and_sign_in_are_in_the_teams_log(site: Site) -> None:
+    link = await site.runtime.accounts.ensure_setup_link()
+    assert link is not None
+    async with site.client(token="", origin=site.url) as browser:
+        answer = await browser.post(
+            link,
+            data={"name": "Ada", "email": "ada@example.org", "password": "correct horse battery pile"},
+        )
+    assert answer.status_code == 303, answer.text
+    told = await of_team(await team())
+    assert {"account.owner_created", "session.begun"} <= told.keys()
+    assert {row["actor_name"] for row in told.values()} >= {"Ada"}
+    assert told["session.begun"]["address"] == "127.0.0.1"
+
+
+async def test_what_a_person_does_to_get_in_is_in_the_log_of_each_of_his_teams(runtime: Runtime) -> None:
+    mine = await runtime.accounts.ensure_team()
+    beside, foreign = await a_team(runtime, "Beside"), await a_team(runtime, "Foreign")
+    ada = await a_member(runtime, mine, Role.OWNER, "ada")
+    await insert_member(Scope(beside), ada.id, RoleName(Role.VIEWER), runtime.clock.now())
+    for attempt in ("wrong", "still wrong"):
+        with pytest.raises(SignInError):
+            await runtime.sessions.sign_in("ada@example.org", attempt, Visitor("203.0.113.9"))
+    with pytest.raises(SignInError):
+        await runtime.sessions.sign_in("nobody@example.org", "wrong", Visitor("203.0.113.9"))
+    await runtime.accounts.open_session(ada.user, Visitor("203.0.113.7"))
+    await runtime.trail.settle()
+    refused = await entries("session.refused")
+    known = [row["chain"] for row in refused if row["target_name"] == "ada"]
+    assert sorted(known) == sorted([mine, beside, INSTALLATION] * 2)
+    assert [row["chain"] for row in refused if row["target_name"] is None] == [INSTALLATION]
+    for one in (mine, beside):
+        assert (await of_team(one))["session.begun"]["actor_name"] == "ada"
+    assert await of_team(foreign) == {}

@@ -68,6 +68,9 @@ async def test_a_new_installation_holds_nothing_and_knows_it(site: Site) -> None
     assert status["database"]["bytes"] > 10**6
     assert 0 < status["disk"]["free"] <= status["disk"]["total"]
     assert status["disk_full_in_days"] is None
+    (others,) = status["others"]
+    assert others["name"] == "Audit log"
+    assert others["bytes"] > 0
     assert status["pool"]["pool_size"] >= 1
 
 

@@ -10,6 +10,7 @@ from pudim.vocabulary.errors import PudimError
 from pudim_collector.app.demo.loader import Loaded, Loader, Say, Wish
 from pudim_collector.app.demo.machines import DEMO, PREFIX
 from pudim_collector.app.keys import collector_key
+from pudim_collector.app.operating import DemoFilled, DemoRemoved, tell
 from pudim_collector.app.process import migrate_database, shared_database
 from pudim_collector.app.settings import Settings
 from pudim_collector.features.servers import queries
@@ -29,13 +30,17 @@ class DemoServersExist(PudimError):
 async def fill(settings: Settings, wish: Wish, say: Say) -> Loaded:
     """The history ends now. Raises DemoServersExist."""
     async with _alone(settings):
-        return await load_demo_servers(settings, wish, say)
+        loaded = await load_demo_servers(settings, wish, say)
+        await tell(DemoFilled(len(loaded.servers), wish.days))
+        return loaded
 
 
 async def remove(settings: Settings) -> int:
     """How many simulated servers there were; nothing of them is left."""
     async with _alone(settings):
-        return await remove_demo_servers()
+        removed = await remove_demo_servers()
+        await tell(DemoRemoved(removed))
+        return removed
 
 
 async def load_demo_servers(settings: Settings, wish: Wish, say: Say) -> Loaded:

@@ -20,6 +20,7 @@ FEATURE = Feature(
         "installation:audit": "See the audit log of the installation, and choose where entries are sent",
     },
     navigation=[NavigationEntry("Audit log", "/audit", "search", "audit:read")],
+    holdings={"Audit log": ["audit_entries"]},
     migrations=MigrationApp("audit", Path(__file__).parent / "piccolo_migrations"),
     personal=PERSONAL,
     kept=KEPT,

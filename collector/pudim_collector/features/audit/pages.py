@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import URLEncodedBody
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import to_builtins
 
@@ -37,6 +37,16 @@ class AuditPages(Controller):
         self, request: Page, audit: NamedDependency[AuditLog], principal: NamedDependency[Principal]
     ) -> Response[str]:
         return await _page(request, audit, principal)
+
+    @get("/{sequence:int}", opt=requires("audit:read"))
+    async def entry(
+        self,
+        request: Page,
+        audit: NamedDependency[AuditLog],
+        principal: NamedDependency[Principal],
+        sequence: FromPath[int],
+    ) -> Response[str]:
+        return await _page(request, audit, principal, only=sequence)
 
     @post("/retention", opt=requires("audit:manage"), status_code=200)
     async def keep(
@@ -73,6 +83,7 @@ async def _page(
     audit: AuditLog,
     principal: Principal,
     *,
+    only: int | None = None,
     refusal: PudimError | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response[str]:
@@ -84,9 +95,12 @@ async def _page(
         search = search_of(**asked)
     except BadSearch as wrong:
         errors[wrong.field], refusal = wrong.detail, wrong
-    found = await audit.page(chain, search, _number(request.query_params.get("before", "")), SHOWN)
+    if only is None:
+        found = await audit.page(chain, search, _number(request.query_params.get("before", "")), SHOWN)
+    else:
+        found = [await audit.one(chain, only)]
     more = found[SHOWN - 1].sequence if len(found) > SHOWN else None
-    bars = await audit.bars(chain, search)
+    bars = await audit.bars(chain, search) if only is None else []
     operates = principal.may("installation:audit")
     return render(
         request,
@@ -96,6 +110,7 @@ async def _page(
         entries=[_entry(one, asked) for one in found[:SHOWN]],
         older=_address(asked, before=str(more)) if more else None,
         asked=asked,
+        only=only,
         narrowed=any(value for name, value in asked.items() if name != "of"),
         chart=_chart(bars, asked),
         total=sum(bar.count for bar in bars),
@@ -121,6 +136,7 @@ def _entry(one: Linked, asked: dict[str, str]) -> dict[str, Any]:
         "by_target": _address(asked, target=one.entry.target_id or one.entry.target_name or ""),
         "by_address": _address(asked, address=one.entry.address),
         "by_action": _address(asked, action=one.entry.action),
+        "own": f"/audit/{one.sequence}" + ("?of=installation" if asked["of"] == "installation" else ""),
     }
 
 
@@ -131,7 +147,6 @@ def _chart(bars: list[Bar], asked: dict[str, str]) -> list[Column]:
     step, columns = _WIDTH / len(bars), []
     for number, bar in enumerate(bars):
         height = max(_LEAST, _HEIGHT * bar.count / top) if bar.count else 0
-        since, until = (f"{one:%Y-%m-%dT%H:%MZ}" for one in (bar.since, bar.until))
         columns.append(
             Column(
                 round(number * step, 2),
@@ -139,9 +154,9 @@ def _chart(bars: list[Bar], asked: dict[str, str]) -> list[Column]:
                 round(max(1.0, step - 1), 2),
                 round(height, 2),
                 bar.count,
-                since,
-                until,
-                _address(asked, since=since, until=until),
+                bar.since.isoformat(),
+                bar.until.isoformat(),
+                _address(asked, since=f"{bar.since:%Y-%m-%dT%H:%MZ}", until=f"{bar.until:%Y-%m-%dT%H:%MZ}"),
             )
         )
     return columns

@@ -110,6 +110,13 @@ class StorageWork(Struct):
     age_seconds: float | None
 
 
+class StorageHolding(Struct):
+    """What is kept beside samples, with its indexes."""
+
+    name: str
+    bytes: int
+
+
 class StorageStatus(Struct):
     measured_at: datetime
     tiers: list[StorageTier]
@@ -119,6 +126,7 @@ class StorageStatus(Struct):
     history: list[StorageDay]
     rollups: StorageWork
     pool: dict[str, int]
+    others: list[StorageHolding]
 
     @classmethod
     def of(cls, view: StorageView) -> StorageStatus:
@@ -137,6 +145,7 @@ class StorageStatus(Struct):
                 (view.now - until).total_seconds() if until else None,
             ),
             dict(view.pool),
+            [StorageHolding(name, size) for name, size in view.others.items()],
         )
 
 

@@ -72,6 +72,7 @@ class StorageView:
     history: list[queries.Day]
     waiting: Waiting
     pool: Mapping[str, int]
+    others: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Loss:
 
 
 class Storage:
-    """`folder` is on the database's disk, None where that is another machine's."""
+    """`folder` is on the database's disk, None where that is another machine's; `holdings` are tables of other features, by name."""
 
     def __init__(
         self,
@@ -97,10 +98,12 @@ class Storage:
         clock: Clock,
         folder: Path | None,
         *,
+        holdings: Mapping[str, Sequence[str]] | None = None,
         emit: Callable[[object], None] = log_event,
     ) -> None:
         self._database, self._store, self._announcements = database, store, announcements
         self._clock, self._folder, self._emit = clock, folder, emit
+        self._holdings = holdings or {}
 
     async def view(self) -> StorageView:
         now = self._clock.now()
@@ -111,13 +114,16 @@ class Storage:
             edition, waiting = await sizes.edition(connection), await sizes.waiting(connection)
             database = await sizes.database_bytes(connection)
             history = await queries.days_since(connection, (now - _HISTORY).date())
+            others = {
+                name: await sizes.bytes_of(connection, tables) for name, tables in self._holdings.items()
+            }
         limits = {tier: Limit(*limit) for tier, limit in kept.limits.items()}
         tiers = [_tier(tier, pieces, counts, limits[tier], now) for tier in rules.TIERS]
         disk = await asyncio.to_thread(_disk, self._folder)
         full = rules.disk_full_in(disk.free, [_grown(tier) for tier in tiers]) if disk else None
         backend = self._store.backend.name if self._store.backend else ""
         pool = self._database.statistics
-        return StorageView(now, tiers, backend, edition, database, disk, full, history, waiting, pool)
+        return StorageView(now, tiers, backend, edition, database, disk, full, history, waiting, pool, others)
 
     async def limits(self) -> dict[str, Limit]:
         async with self._database.connection() as connection:
