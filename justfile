@@ -68,6 +68,10 @@ bench-agent *args: setup
 bench-store *args: setup
     @{{bin}}/python -m tests.bench.store "$@"
 
+# Fill an audit log and measure how it is written, searched, exported and verified. Arguments go to the benchmark (--rows ...).
+bench-audit *args: setup
+    @{{bin}}/python -m tests.bench.audit "$@"
+
 # Fill a Pudim, running or not, with simulated servers and a month of history. Arguments go to `pudim admin demo-data`.
 [no-exit-message]
 demo-data *args: setup

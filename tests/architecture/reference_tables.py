@@ -16,6 +16,7 @@ from litestar.params import QueryParameter
 from pudim.vocabulary.metrics import METRICS
 from pudim.wire import batches, codec, handshake, layouts, messages
 from pudim.wire.refusals import BY_CODE
+from pudim_collector.app import operating
 from pudim_collector.app.features import FEATURES
 from pudim_collector.features.metrics.routes import MetricsApi
 from pudim_collector.features.metrics.rules import LONGEST_RANGE, BadRange, BadTime
@@ -195,18 +196,19 @@ def _query_refusals() -> str:
 
 
 def _audit_actions() -> str:
-    """Declared by what the features import, which is why they are imported here."""
-    assert FEATURES
+    """Declared by what the features and the operator's commands import, which is why they are imported here."""
+    assert FEATURES, operating
 
     def fields(one: Action) -> str:
         return ", ".join(f"`{name}`" for name in one.fields) or "-"
 
+    def log(one: Action) -> str:
+        teams = "the person's teams" if one.of_person else "team"
+        return ("installation" + (" and " + teams) * one.of_person) if one.of_installation else teams
+
     return _table(
         "action | meaning: who did it ... | log | fields",
-        (
-            (f"`{name}`", one.words, "installation" if one.of_installation else "team", fields(one))
-            for name, one in actions().items()
-        ),
+        ((f"`{name}`", one.words, log(one), fields(one)) for name, one in actions().items()),
     )
 
 
