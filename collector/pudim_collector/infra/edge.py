@@ -94,7 +94,12 @@ def build_app(
         openapi_config=openapi_config(),
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY,
-        state=State({"pages": pages or Pages(navigation, account_tabs=account_tabs, team_tabs=team_tabs, language=language)}),
+        state=State(
+            {
+                "pages": pages
+                or Pages(navigation, account_tabs=account_tabs, team_tabs=team_tabs, language=language)
+            }
+        ),
         logging_config=None,
     )
     check_declared(app, permissions)

@@ -11,8 +11,11 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
 from pudim_collector.app.runtime import Runtime
-from pudim_collector.features.teams import queries as teams
-from pudim_collector.features.teams.queries import GrantRecord, InvitationRecord, RoleName
+from pudim_collector.features.invitations import queries as invitations
+from pudim_collector.features.invitations.queries import InvitationRecord
+from pudim_collector.features.members import queries as members
+from pudim_collector.features.members.queries import GrantRecord
+from pudim_collector.features.roles.queries import RoleName
 from pudim_collector.infra.database import database
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.scoping import Scope
@@ -89,8 +92,8 @@ async def somebody_busy(app: Litestar, runtime: Runtime, team: UUID) -> Someone:
         await rows(statement, *arguments)
     await runtime.attempts.begin("password", EMAIL, ADDRESS)
     invitation = InvitationRecord(new_id(), team, EMAIL, EMAIL, RoleName(Role.VIEWER), None, now, later)
-    await teams.replace_invitation(Scope(team), invitation, b"i")
-    await teams.insert_grant(
+    await invitations.replace_invitation(Scope(team), invitation, b"i")
+    await members.insert_grant(
         Scope(team), GrantRecord(new_id(), person.id, None, RoleName(Role.DEVELOPER), server, None, now)
     )
     return person

@@ -17,9 +17,9 @@ from litestar import Litestar
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.accounts.events import SignInRefused
 from pudim_collector.features.audit.service import Verified
+from pudim_collector.features.invitations.events import InvitationMade
 from pudim_collector.features.sessions.rules import digest
 from pudim_collector.features.sessions.service import SignInError
-from pudim_collector.features.teams.events import InvitationMade
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.permissions import Role
@@ -138,7 +138,7 @@ async def test_an_operator_deletes_somebody_and_an_owner_does_not(
     path = f"/api/v2/people/{person.id}/deletion"
     await rows("UPDATE sessions SET proved_at = now()")
     assert await code(app, owner, "POST", path, {"email": EMAIL}) == "permission_missing"
-    operator = await runtime.accounts.local_access_token()
+    operator = await runtime.tokens.local_access_token()
     assert await code(app, operator, "POST", path, {"email": EMAIL}) == 204
     assert await code(app, operator, "POST", path, {"email": EMAIL}) == "no_such_person"
     (told,) = await rows("SELECT * FROM audit_entries WHERE action = 'account.deleted'")

@@ -70,7 +70,7 @@ async def test_a_proof_is_asked_for_and_a_program_gets_nothing(
     person = await a_member(runtime, team, Role.GUEST)
     await rows("UPDATE sessions SET proved_at = NULL")
     assert await code(app, person, "GET", "/api/v2/me/data") == "sudo_needed"
-    token = await runtime.accounts.local_access_token()
+    token = await runtime.tokens.local_access_token()
     assert await code(app, token, "GET", "/api/v2/me/data") == "only_people"
 
 
@@ -79,7 +79,7 @@ async def test_an_operator_answers_for_somebody_and_nobody_else_does(
 ) -> None:
     person = await somebody_busy(app, runtime, team)
     path = f"/api/v2/people/{person.id}/data"
-    operator = await runtime.accounts.local_access_token()
+    operator = await runtime.tokens.local_access_token()
     assert opened((await ask(app, operator, "GET", path)).content)["account"][0]["name"] == NAME
     assert await code(app, owner, "GET", path) == "permission_missing"
     assert await code(app, operator, "GET", f"/api/v2/people/{team}/data") == "no_such_person"

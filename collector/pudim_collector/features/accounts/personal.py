@@ -1,4 +1,4 @@
-"""Which rows of accounts are about a person: the account, its sessions, and the tokens that he made."""
+"""Which rows of accounts are about a person: the account, and its sessions."""
 
 from __future__ import annotations
 
@@ -24,15 +24,6 @@ PERSONAL = (
             " WHERE user_id = {person} ORDER BY created_at, id"
         ),
     ),
-    Section(
-        "api_tokens",
-        "API tokens that you made, without their secrets",
-        frozenset({"api_tokens.made_by", "api_tokens.last_used_address"}),
-        told(
-            "SELECT id, name, prefix, created_at, expires_at, last_used_at, last_used_address, revoked_at, scopes,"
-            " only_servers, only_tags FROM api_tokens WHERE made_by = {person} ORDER BY created_at, id"
-        ),
-    ),
 )
 KEPT = (
     Kept(
@@ -42,14 +33,5 @@ KEPT = (
         1,
         30,
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created_at < {before} LIMIT {most})",
-    ),
-    Kept(
-        "revoked_tokens",
-        "API tokens that were revoked or ran out",
-        400,
-        1,
-        3650,
-        "DELETE FROM api_tokens WHERE id IN"
-        " (SELECT id FROM api_tokens WHERE least(revoked_at, expires_at) < {before} LIMIT {most})",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pudim_collector.features.members.pages import GrantPages, MemberPages
+from pudim_collector.features.members.personal import PERSONAL
 from pudim_collector.features.members.routes import GrantsApi, MembersApi, OwnershipApi
 from pudim_collector.infra.manifest import Feature, NavigationEntry
 from pudim_collector.infra.permissions import Permission, Role
@@ -18,4 +19,5 @@ FEATURE = Feature(
         NavigationEntry("Members", "/team", "users", "team:read"),
         NavigationEntry("Single servers", "/team/grants", "server", "team:read"),
     ],
+    personal=PERSONAL,
 )

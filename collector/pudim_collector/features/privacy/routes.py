@@ -9,8 +9,17 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
+from pudim_collector.features.privacy.rules import (
+    BadRetention,
+    LastOperator,
+    LastOwner,
+    NoSuchPerson,
+    NoSuchRetention,
+    WrongAddress,
+)
 from pudim_collector.features.privacy.schemas import AccountDeletion, KeptDays, KeptRows, KeptRowsPage
 from pudim_collector.features.privacy.service import Privacy
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.rate_limits.metering import limited
 from pudim_collector.infra.rate_limits.rules import Action
@@ -26,7 +35,7 @@ class PrivacyApi(Controller):
 
     @get(
         "/me/data",
-        opt=requires("account:secure") | limited(Action.EXPORT),
+        opt=requires("account:secure") | limited(Action.EXPORT) | refuses(NoSuchPerson),
         guards=[person, proven],
         operation_id="export_my_data",
     )
@@ -37,7 +46,7 @@ class PrivacyApi(Controller):
 
     @post(
         "/me/deletion",
-        opt=requires("account:secure"),
+        opt=requires("account:secure") | refuses(NoSuchPerson, WrongAddress, LastOwner, LastOperator),
         guards=[person, proven],
         operation_id="delete_my_account",
         status_code=204,
@@ -53,7 +62,7 @@ class PrivacyApi(Controller):
 
     @get(
         "/people/{user_id:uuid}/data",
-        opt=requires("installation:people") | limited(Action.EXPORT),
+        opt=requires("installation:people") | limited(Action.EXPORT) | refuses(NoSuchPerson),
         guards=[proven],
         operation_id="export_data_of_person",
     )
@@ -64,7 +73,7 @@ class PrivacyApi(Controller):
 
     @post(
         "/people/{user_id:uuid}/deletion",
-        opt=requires("installation:people"),
+        opt=requires("installation:people") | refuses(NoSuchPerson, WrongAddress, LastOwner, LastOperator),
         guards=[proven],
         operation_id="delete_account_of_person",
         status_code=204,
@@ -80,7 +89,11 @@ class PrivacyApi(Controller):
         """How long each kind of rows is kept; series and the audit log have settings of their own."""
         return KeptRowsPage([KeptRows.of(one) for one in await privacy.retentions()])
 
-    @put("/retention/{name:str}", opt=requires("installation:retention"), operation_id="set_retention")
+    @put(
+        "/retention/{name:str}",
+        opt=requires("installation:retention") | refuses(NoSuchRetention, BadRetention),
+        operation_id="set_retention",
+    )
     async def keep(
         self, privacy: NamedDependency[Privacy], name: FromPath[str], data: JSONBody[KeptDays]
     ) -> KeptRows:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pudim_collector.features.teams.pages import TeamPages
-from pudim_collector.features.teams.personal import KEPT, PERSONAL
 from pudim_collector.features.teams.routes import OwnTeamsApi, TeamApi, TeamFactorApi
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
@@ -24,6 +23,4 @@ FEATURE = Feature(
     account_tabs=[NavigationEntry("Teams", "/account/teams", "users", "account:read")],
     team_tabs=[NavigationEntry("Settings", "/team/settings", "settings", "team:read")],
     migrations=MigrationApp("teams", Path(__file__).parent / "piccolo_migrations"),
-    personal=PERSONAL,
-    kept=KEPT,
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pudim_collector.features.tokens.pages import TokenPages
+from pudim_collector.features.tokens.personal import KEPT, PERSONAL
 from pudim_collector.features.tokens.routes import TokenRoutes
 from pudim_collector.infra.database.migrations import MigrationApp
 from pudim_collector.infra.manifest import Feature, NavigationEntry
@@ -18,4 +19,6 @@ FEATURE = Feature(
     navigation=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:own"),),
     account_tabs=(NavigationEntry("API tokens", "/account/tokens", "key", "tokens:own"),),
     migrations=MigrationApp("tokens", Path(__file__).parent / "piccolo_migrations"),
+    personal=PERSONAL,
+    kept=KEPT,
 )
