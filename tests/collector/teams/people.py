@@ -75,6 +75,12 @@ async def a_person(runtime: Runtime, name: str) -> Someone:
     return Someone(user, opened.secret)
 
 
+async def back_again(runtime: Runtime, someone: Someone) -> Someone:
+    """The same person, who has just signed in anew."""
+    opened = await runtime.accounts.open_session(someone.user, Visitor("203.0.113.7"))
+    return Someone(someone.user, opened.secret)
+
+
 async def a_member(
     runtime: Runtime, team_id: UUID, role: Role | RoleName, name: str | None = None
 ) -> Someone:

@@ -2,5 +2,6 @@
 
 from tests.collector.accounts.conftest import house, make_house
 from tests.collector.app.site import clock, runtime, site
+from tests.collector.teams.conftest import app, owner, team
 
-__all__ = ["clock", "house", "make_house", "runtime", "site"]
+__all__ = ["app", "clock", "house", "make_house", "owner", "runtime", "site", "team"]

@@ -23,7 +23,9 @@ class Letters(Protocol):
     @property
     def is_configured(self) -> bool: ...
 
-    async def post(self, to: str, template: str, subject: str, **context: Any) -> object: ...
+    async def post(
+        self, to: str, template: str, subject: str, *, language: str | None = None, **context: Any
+    ) -> object: ...
 
 
 class ExpiryWarnings:
@@ -64,9 +66,10 @@ class ExpiryWarnings:
             member.email,
             "token_expires",
             "An API token is about to end",
+            language=member.language,
             name=token.name,
             team=token.team,
             is_service=token.made_by is None,
-            ends=f"{token.expires_at:%Y-%m-%d %H:%M} UTC",
+            ends=token.expires_at.isoformat(),
             link=f"{self._url}/account/tokens/{token.id}",
         )

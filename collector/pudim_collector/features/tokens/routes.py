@@ -9,7 +9,8 @@ from litestar import Controller, Request, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from pudim_collector.features.addresses.service import AllowedAddresses, WantedAddresses, Wish
+from pudim_collector.features.addresses.service import AddressError, AllowedAddresses, WantedAddresses, Wish
+from pudim_collector.features.tokens.rules import TokenError
 from pudim_collector.features.tokens.schemas import (
     ApiToken,
     ApiTokenPage,
@@ -20,23 +21,33 @@ from pudim_collector.features.tokens.schemas import (
     TokenRenewal,
     ends,
 )
-from pudim_collector.features.tokens.service import Tokens, WantedToken
+from pudim_collector.features.tokens.service import (
+    NoPersonBehind,
+    NoSuchToken,
+    OnlyItsMaker,
+    Tokens,
+    WantedToken,
+)
 from pudim_collector.infra.api.entity_tags import Entity
 from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
+from pudim_collector.infra.api.token_scopes import NarrowerError, UnknownScopeError
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.rate_limits.metering import address_of
+from pudim_collector.infra.scoping import NoSuchServer
 from pudim_collector.infra.sudo import person, proven
 
 Asked = Request[Any, Any, Any]
 Who = NamedDependency[Principal]
 All = NamedDependency[Tokens]
+_BAD_WISHES = (TokenError, UnknownScopeError, NarrowerError, NoSuchServer)
 
 
 class TokenRoutes(Controller):
     path = "/api/v2"
     tags = ("Tokens",)
 
-    @get("/token", opt=requires("account:read"), operation_id="get_current_token")
+    @get("/token", opt=requires("account:read") | refuses(NoSuchToken), operation_id="get_current_token")
     async def current(self, principal: Who, tokens: All) -> CurrentApiToken:
         """Which token this request shows, what it may do, and when it ends."""
         return CurrentApiToken.of(await tokens.current(principal), principal, tokens.clock.now())
@@ -48,7 +59,9 @@ class TokenRoutes(Controller):
         shown = paging.cut(found, tuple[float, UUID], lambda one: (-one.created_at.timestamp(), one.id))
         return ApiTokenPage([ApiToken.of(one, tokens.clock.now()) for one in shown], paging.next_cursor)
 
-    @get("/tokens/{token_id:uuid}", opt=requires("tokens:own"), operation_id="get_token")
+    @get(
+        "/tokens/{token_id:uuid}", opt=requires("tokens:own") | refuses(NoSuchToken), operation_id="get_token"
+    )
     async def token(
         self, principal: Who, tokens: All, token_id: FromPath[UUID], entity: NamedDependency[Entity]
     ) -> ApiToken:
@@ -56,7 +69,12 @@ class TokenRoutes(Controller):
         entity.version = await tokens.version(principal, token_id)
         return ApiToken.of(await tokens.one(principal, token_id), tokens.clock.now())
 
-    @post("/tokens", opt=requires("tokens:own"), guards=[proven], operation_id="create_token")
+    @post(
+        "/tokens",
+        opt=requires("tokens:own") | refuses(*_BAD_WISHES, AddressError, NoPersonBehind),
+        guards=[proven],
+        operation_id="create_token",
+    )
     async def create(
         self, request: Asked, principal: Who, tokens: All, data: JSONBody[NewApiToken]
     ) -> CreatedApiToken:
@@ -73,7 +91,7 @@ class TokenRoutes(Controller):
 
     @patch(
         "/tokens/{token_id:uuid}",
-        opt=requires("tokens:own"),
+        opt=requires("tokens:own") | refuses(NoSuchToken, OnlyItsMaker, *_BAD_WISHES),
         guards=[person, proven],
         operation_id="change_token",
     )
@@ -95,7 +113,7 @@ class TokenRoutes(Controller):
 
     @post(
         "/tokens/{token_id:uuid}/renew",
-        opt=requires("tokens:own"),
+        opt=requires("tokens:own") | refuses(NoSuchToken, OnlyItsMaker, TokenError),
         guards=[proven],
         operation_id="renew_token",
     )
@@ -108,7 +126,7 @@ class TokenRoutes(Controller):
 
     @delete(
         "/tokens/{token_id:uuid}",
-        opt=requires("tokens:own"),
+        opt=requires("tokens:own") | refuses(NoSuchToken),
         guards=[proven],
         operation_id="revoke_token",
     )
@@ -119,7 +137,11 @@ class TokenRoutes(Controller):
         async with entity.unchanged(lambda: tokens.version(principal, token_id, lock=True)):
             await tokens.revoke(principal, token_id)
 
-    @get("/tokens/{token_id:uuid}/addresses", opt=requires("tokens:own"), operation_id="get_token_addresses")
+    @get(
+        "/tokens/{token_id:uuid}/addresses",
+        opt=requires("tokens:own") | refuses(NoSuchToken),
+        operation_id="get_token_addresses",
+    )
     async def addresses(
         self, request: Asked, principal: Who, tokens: All, token_id: FromPath[UUID]
     ) -> AllowedAddresses:
@@ -128,7 +150,7 @@ class TokenRoutes(Controller):
 
     @put(
         "/tokens/{token_id:uuid}/addresses",
-        opt=requires("tokens:own"),
+        opt=requires("tokens:own") | refuses(NoSuchToken, OnlyItsMaker, AddressError),
         guards=[proven],
         operation_id="set_token_addresses",
     )
