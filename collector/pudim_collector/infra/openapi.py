@@ -19,6 +19,7 @@ from litestar.openapi.spec import (
     Operation,
     Parameter,
     Reference,
+    RequestBody,
     Schema,
     SecurityScheme,
 )
@@ -27,12 +28,14 @@ from litestar.routes import HTTPRoute
 from pudim_collector.infra.api.conventions import API
 from pudim_collector.infra.api.deprecation import deprecation_of
 from pudim_collector.infra.api.entity_tags import requires_match
+from pudim_collector.infra.api.examples import example_of
 from pudim_collector.infra.api.idempotency import LONGEST_KEY
 from pudim_collector.infra.api.index import IndexPlugin
 from pudim_collector.infra.api.refusals import PHRASES, refusals_of
 from pudim_collector.infra.auth import Requires, access_of, public
 from pudim_collector.infra.problems import MEDIA_TYPE, Problem
 
+_JSON = "application/json"
 _TOKEN = "api_token"  # noqa: S105 - a scheme's name
 _REFERENCE = "#/components/schemas/{name}"
 
@@ -83,6 +86,7 @@ def describe(app: Litestar) -> None:
                     _describe(operation, handler, method, route.path_format)
                     _describe_conventions(operation, handler, method, route.path_format)
                     _close_bodies(document.components.schemas, handler)
+                    _show_examples(operation, handler)
 
 
 def _is_api(path: str) -> bool:
@@ -138,6 +142,18 @@ def _refusal(said: str) -> OpenAPIResponse | Reference:
 def _problem(said: str) -> OpenAPIResponse:
     schema = Reference(_REFERENCE.format(name=Problem.__name__))
     return OpenAPIResponse(said, content={MEDIA_TYPE: OpenAPIMediaType(schema=schema)})
+
+
+def _show_examples(operation: Operation, handler: HTTPRouteHandler) -> None:
+    """Of the body that is sent, and of the good answer."""
+    sent, told = handler.parsed_data_field, handler.parsed_return_field
+    if sent is not None and isinstance(operation.request_body, RequestBody):
+        for body in operation.request_body.content.values():
+            body.example = example_of(sent.annotation, whole=False)
+    for said in (operation.responses or {}).values():
+        good = said.content if isinstance(said, OpenAPIResponse) else None
+        if good and _JSON in good and good[_JSON].schema is not None:
+            good[_JSON].example = example_of(told.annotation, whole=True)
 
 
 def _header(name: str, said: str, *, longest: int | None = None, required: bool = False) -> Parameter:

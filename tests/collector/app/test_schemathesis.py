@@ -10,7 +10,7 @@ import pytest
 from tests.collector.app.site import Site, report
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-EXAMPLES = "4"
+EXAMPLES = "10"
 WOULD_END_IT = (
     "delete_team",
     "hand_team_over",
@@ -25,11 +25,13 @@ WOULD_END_IT = (
 
 @pytest.mark.processes
 async def test_no_request_fails_or_is_answered_by_what_is_not_described(site: Site, tmp_path: Path) -> None:
-    await report(await site.enrol())
+    agent = await site.enrol()
+    await report(agent)
+    (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.server_id" = "{agent.agent_id}"\n')
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{site.url}/api/v2/openapi.json"),
         *("--header", f"Authorization: Bearer {site.token}", "--checks", CHECKS, "--seed", "1"),
-        *("--max-examples", EXAMPLES, "--phases", "coverage,fuzzing", "--continue-on-failure"),
+        *("--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
         *("--generation-database", "none", "--no-color", "--workers", "2"),
         *(part for name in WOULD_END_IT for part in ("--exclude-operation-id", name)),
         cwd=tmp_path,

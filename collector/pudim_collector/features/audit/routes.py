@@ -22,8 +22,9 @@ from pudim_collector.features.audit.schemas import (
     chain_of,
     question,
 )
-from pudim_collector.features.audit.service import AuditLog, words_of
+from pudim_collector.features.audit.service import AuditLog, NoSuchEntry, NoSuchLog, words_of
 from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auditing import actions
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.rate_limits.metering import limited
@@ -39,7 +40,7 @@ class AuditApi(Controller):
         "question": Provide(question, sync_to_thread=False)
     }
 
-    @get(opt=requires("audit:read"), operation_id="list_audit_entries")
+    @get(opt=requires("audit:read") | refuses(NoSuchLog, rules.BadSearch), operation_id="list_audit_entries")
     async def entries(
         self,
         audit: NamedDependency[AuditLog],
@@ -52,7 +53,11 @@ class AuditApi(Controller):
         shown = paging.page(found, lambda one: (one.sequence,))
         return AuditPage([AuditEntry.of(one, words_of(one)) for one in shown], paging.next_cursor)
 
-    @get("/{sequence:int}", opt=requires("audit:read"), operation_id="get_audit_entry")
+    @get(
+        "/{sequence:int}",
+        opt=requires("audit:read") | refuses(NoSuchLog, NoSuchEntry),
+        operation_id="get_audit_entry",
+    )
     async def entry(
         self,
         principal: NamedDependency[Principal],
@@ -64,7 +69,11 @@ class AuditApi(Controller):
         found = await audit.one(chain_of(principal, of), sequence)
         return AuditEntry.of(found, words_of(found))
 
-    @get("/histogram", opt=requires("audit:read"), operation_id="get_audit_histogram")
+    @get(
+        "/histogram",
+        opt=requires("audit:read") | refuses(NoSuchLog, rules.BadSearch),
+        operation_id="get_audit_histogram",
+    )
     async def histogram(
         self,
         audit: NamedDependency[AuditLog],
@@ -74,15 +83,15 @@ class AuditApi(Controller):
         return AuditHistogram([AuditBar.of(bar) for bar in await audit.bars(*question)])
 
     @get("/actions", opt=requires("audit:read"), operation_id="list_audit_actions")
-    async def all_actions(self) -> AuditActionPage:
-        """Every action that is written, with what it means."""
-        return AuditActionPage(
-            [AuditAction(one.name, one.words, list(one.fields)) for one in actions().values()]
-        )
+    async def all_actions(self, paging: NamedDependency[Paging]) -> AuditActionPage:
+        """Every action that is written, by name, with what it means."""
+        shown = paging.cut(actions().values(), tuple[str], lambda one: (one.name,))
+        items = [AuditAction(one.name, one.words, list(one.fields)) for one in shown]
+        return AuditActionPage(items, paging.next_cursor)
 
     @get(
         "/export/{form:str}",
-        opt=requires("audit:export") | limited(Action.EXPORT),
+        opt=requires("audit:export") | limited(Action.EXPORT) | refuses(NoSuchLog, rules.BadSearch),
         operation_id="export_audit_entries",
     )
     async def export(
@@ -101,14 +110,18 @@ class AuditApi(Controller):
             headers={"Content-Disposition": f'attachment; filename="audit.{form}"'},
         )
 
-    @get("/settings", opt=requires("audit:read"), operation_id="get_audit_settings")
+    @get("/settings", opt=requires("audit:read") | refuses(NoSuchLog), operation_id="get_audit_settings")
     async def settings(
         self, principal: NamedDependency[Principal], audit: NamedDependency[AuditLog]
     ) -> AuditSettings:
         """How long entries are kept, and what all of them take."""
         return AuditSettings(await audit.days(principal.team_id), await audit.size())
 
-    @put("/settings", opt=requires("audit:manage"), operation_id="set_audit_retention")
+    @put(
+        "/settings",
+        opt=requires("audit:manage") | refuses(NoSuchLog, rules.BadDays),
+        operation_id="set_audit_retention",
+    )
     async def keep(
         self,
         principal: NamedDependency[Principal],

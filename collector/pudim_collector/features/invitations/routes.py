@@ -8,7 +8,6 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from pudim_collector.features.accounts.rules import EmailRefusedError
 from pudim_collector.features.invitations.rules import AlreadyMember
 from pudim_collector.features.invitations.schemas import (
     MadeTeamInvitation,
@@ -45,7 +44,7 @@ class TeamInvitationsApi(Controller):
         return TeamInvitationPage(shown, paging.next_cursor)
 
     @post(
-        opt=requires("members:manage") | refuses(EmailRefusedError, NoSuchRole, AlreadyMember, TooMany),
+        opt=requires("members:manage") | refuses(NoSuchRole, AlreadyMember, TooMany),
         operation_id="invite_member",
     )
     async def invite(

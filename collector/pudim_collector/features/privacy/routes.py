@@ -19,6 +19,7 @@ from pudim_collector.features.privacy.rules import (
 )
 from pudim_collector.features.privacy.schemas import AccountDeletion, KeptDays, KeptRows, KeptRowsPage
 from pudim_collector.features.privacy.service import Privacy
+from pudim_collector.infra.api.paging import Paging
 from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.rate_limits.metering import limited
@@ -85,9 +86,11 @@ class PrivacyApi(Controller):
         await privacy.delete(await privacy.person(user_id), data.email)
 
     @get("/retention", opt=requires("installation:retention"), operation_id="list_retention")
-    async def kept(self, privacy: NamedDependency[Privacy]) -> KeptRowsPage:
-        """How long each kind of rows is kept; series and the audit log have settings of their own."""
-        return KeptRowsPage([KeptRows.of(one) for one in await privacy.retentions()])
+    async def kept(self, privacy: NamedDependency[Privacy], paging: NamedDependency[Paging]) -> KeptRowsPage:
+        """How long each kind of rows is kept, by name; series and the audit log have settings of their own."""
+        found = [KeptRows.of(one) for one in await privacy.retentions()]
+        shown = paging.cut(found, tuple[str], lambda one: (one.name,))
+        return KeptRowsPage(shown, paging.next_cursor)
 
     @put(
         "/retention/{name:str}",

@@ -11,7 +11,9 @@ from litestar.params import FromPath, JSONBody
 
 from pudim_collector.features.receivers import rules
 from pudim_collector.features.receivers.schemas import AuditReceiver, AuditReceiverPage, NewAuditReceiver
-from pudim_collector.features.receivers.service import Receivers
+from pudim_collector.features.receivers.service import NoSuchReceiver, Receivers, TooManyReceivers
+from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 
 
@@ -21,12 +23,20 @@ class AuditReceiversApi(Controller):
 
     @get(opt=requires("installation:audit"), operation_id="list_audit_receivers")
     async def every(
-        self, principal: NamedDependency[Principal], receivers: NamedDependency[Receivers]
+        self,
+        principal: NamedDependency[Principal],
+        receivers: NamedDependency[Receivers],
+        paging: NamedDependency[Paging],
     ) -> AuditReceiverPage:
-        """Where the team's entries are sent to, and how far each receiver is."""
-        return AuditReceiverPage([AuditReceiver.of(one) for one in await receivers.all(principal.team_id)])
+        """Where the team's entries are sent to, by name, and how far each receiver is."""
+        found = [AuditReceiver.of(one) for one in await receivers.all(principal.team_id)]
+        shown = paging.cut(found, tuple[str, UUID], lambda one: (one.name, one.id))
+        return AuditReceiverPage(shown, paging.next_cursor)
 
-    @post(opt=requires("installation:audit"), operation_id="add_audit_receiver")
+    @post(
+        opt=requires("installation:audit") | refuses(rules.BadReceiver, TooManyReceivers),
+        operation_id="add_audit_receiver",
+    )
     async def add(
         self,
         principal: NamedDependency[Principal],
@@ -39,7 +49,11 @@ class AuditReceiversApi(Controller):
         )
         return AuditReceiver.of(made)
 
-    @delete("/{receiver_id:uuid}", opt=requires("installation:audit"), operation_id="remove_audit_receiver")
+    @delete(
+        "/{receiver_id:uuid}",
+        opt=requires("installation:audit") | refuses(NoSuchReceiver),
+        operation_id="remove_audit_receiver",
+    )
     async def remove(
         self,
         principal: NamedDependency[Principal],

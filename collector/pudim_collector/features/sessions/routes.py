@@ -8,8 +8,11 @@ from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from pudim_collector.features.accounts.service import NoSuchSessionError
 from pudim_collector.features.sessions.schemas import SignedInSession, SignedInSessionPage
 from pudim_collector.features.sessions.service import Sessions
+from pudim_collector.infra.api.paging import Paging
+from pudim_collector.infra.api.refusals import refuses
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.sudo import person, proven
 
@@ -21,12 +24,22 @@ class SessionRoutes(Controller):
 
     @get("/", opt=requires("account:secure"), operation_id="list_sessions")
     async def all(
-        self, principal: NamedDependency[Principal], sessions: NamedDependency[Sessions]
+        self,
+        principal: NamedDependency[Principal],
+        sessions: NamedDependency[Sessions],
+        paging: NamedDependency[Paging],
     ) -> SignedInSessionPage:
-        found = await sessions.all(principal)
-        return SignedInSessionPage([SignedInSession.of(one, principal.session_id) for one in found])
+        """One's own sessions, in the order in which they began."""
+        found = [SignedInSession.of(one, principal.session_id) for one in await sessions.all(principal)]
+        shown = paging.cut(found, tuple[str, UUID], lambda one: (one.created_at.isoformat(), one.id))
+        return SignedInSessionPage(shown, paging.next_cursor)
 
-    @delete("/{session_id:uuid}", opt=requires("account:secure"), guards=[proven], operation_id="end_session")
+    @delete(
+        "/{session_id:uuid}",
+        opt=requires("account:secure") | refuses(NoSuchSessionError),
+        guards=[proven],
+        operation_id="end_session",
+    )
     async def end(
         self,
         principal: NamedDependency[Principal],

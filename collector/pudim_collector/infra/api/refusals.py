@@ -17,8 +17,8 @@ from pudim_collector.infra.api.entity_tags import requires_match
 from pudim_collector.infra.auth import ForSenders, Requires, access_of
 
 _OPT = "refuses"
-_EVERYWHERE = (400, 403, 429, 503)
-"""A host that is not served, another site's page, too much at once, and a store that does not answer."""
+_EVERYWHERE = (400, 403, 414, 429, 431, 503)
+"""A host that is not served, another site's page, too long an address or head, too much at once, a store that does not answer."""
 _BODY = (400, 408, 413, 415)
 _KEY = (400, 408, 409, 413, 422)
 """An Idempotency-Key that is none, is in use, or was used for something else, for which the body is read."""
