@@ -343,6 +343,7 @@ def command(status: str, **changed: Any) -> dict[str, Any]:
 
 def commands(policy: dict[str, Any] | None, *items: dict[str, Any], **changed: Any) -> dict[str, Any]:
     known = {"may_run": True, "policy": policy, "policy_at": NOW, "items": list(items), "broken": None}
+    known["offered"] = "0.9.0"
     return {"server": server(), "commands": known | changed, "refusal": None}
 
 

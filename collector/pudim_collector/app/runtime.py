@@ -191,7 +191,10 @@ class Runtime:
         servers = Servers(reader, announcements, clock, notices, emit=trail.emit)
         uptime = Uptime(servers, notices, announcements, clock, sealers.of(CHECK_SECRETS), emit=trail.emit)
         signer = LocalSigner(command_keys(settings.data_dir), key)
-        commands = HostCommands(signer, servers, notices, announcements, clock, emit=trail.emit)
+        releases = Releases(settings.data_dir, release_key(settings.data_dir))
+        commands = HostCommands(
+            signer, servers, notices, announcements, clock, offered=releases, emit=trail.emit
+        )
         commanding = Commanding(commands, announcements)
         own = public_bytes(key)
         successor = SuccessorTold(settings.data_dir, own)

@@ -20,6 +20,7 @@ from pudim_collector.kernel.clock import ManualClock
 from pudim_collector.series.statements import fetch
 from tests.collector.app.site import COLLECTOR_KEY, PAGE, Site, assembled, serving, whole
 from tests.collector.commands.conftest import STRANGER, Host
+from tests.collector.installing.test_bundle import FILES, bundle, manifest
 from tests.shared.wire.test_commands import ENVELOPES
 
 
@@ -349,3 +350,23 @@ async def test_the_key_is_its_own_and_private(site: Site, tmp_path: Path) -> Non
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_bytes() != keys.private_bytes(COLLECTOR_KEY)
     assert assembled(tmp_path, site.clock).commands.mandate() == site.runtime.commands.mandate()
+
+
+async def test_an_update_without_more_words_means_the_agent_that_is_offered(
+    host: Host, tmp_path: Path
+) -> None:
+    await host.tell(actions=["self_update"])
+
+    async def told() -> bool:
+        found = await host.site.runtime.notices.one(
+            await whole(host.site.runtime), host.led.agent_id, "policy"
+        )
+        return found is not None and "self_update" in found.document.actions
+
+    await until(told)
+    assert (await host.ask("self_update", 409))["code"] == "nothing_newer"
+    releases = host.site.runtime.releases
+    releases.add(bundle(tmp_path / "whole.tar", manifest(FILES), list(FILES.values())))
+    await host.ask("self_update")
+    digest, signature = releases.names()
+    assert (await host.hears()).args == {"version": "0.1.0", "manifest": digest, "signature": signature}

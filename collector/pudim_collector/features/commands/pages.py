@@ -12,7 +12,13 @@ from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 
 from pudim.vocabulary.errors import PudimError
-from pudim_collector.features.commands.rules import Args, BadCommand, NotAllowedByHost, TooManyWaiting
+from pudim_collector.features.commands.rules import (
+    Args,
+    BadCommand,
+    NotAllowedByHost,
+    NothingNewer,
+    TooManyWaiting,
+)
 from pudim_collector.features.commands.schemas import CommandForm, HostCommand
 from pudim_collector.features.commands.service import HostCommands, Panel
 from pudim_collector.features.servers.service import Servers
@@ -55,7 +61,7 @@ class CommandPages(Controller):
     ) -> Response[Any]:
         try:
             await commands.ask(principal, within, server_id, data.action, _args(data))
-        except (BadCommand, NotAllowedByHost, TooManyWaiting) as refusal:
+        except (BadCommand, NotAllowedByHost, NothingNewer, TooManyWaiting) as refusal:
             return await _page(request, within, server_id, principal, servers, commands, refusal)
         return Redirect(f"/servers/{server_id}/commands", status_code=_SEE_OTHER)
 
@@ -67,6 +73,7 @@ def panel_context(panel: Panel, principal: Principal, server_id: UUID) -> dict[s
         "may_run": principal.may_on("commands:run", server_id),
         "policy": msgspec.to_builtins(policy.document) if policy else None,
         "policy_at": policy.received_at.isoformat() if policy else None,
+        "offered": panel.offered,
         "items": [msgspec.to_builtins(HostCommand.of(one)) for one in panel.commands],
         "broken": {"at": panel.broken.at.isoformat(), "said": panel.broken.said} if panel.broken else None,
     }

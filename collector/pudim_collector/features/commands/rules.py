@@ -56,6 +56,14 @@ class NotAllowedByHost(PudimError):
     hint = "Its administrator may, in /etc/pudim/policy.toml on the host."
 
 
+class NothingNewer(PudimError):
+    """This collector has no agent to give that this host could change to."""
+
+    code = "nothing_newer"
+    status = 409
+    hint = "Give it one with `pudim admin agent-bundle`."
+
+
 class Status(StrEnum):
     """Of a command: waiting, then sent; in the end done, failed, refused by its host, or expired."""
 

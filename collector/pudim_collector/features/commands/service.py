@@ -25,6 +25,7 @@ from pudim_collector.features.commands.rules import (
     Args,
     HasNoAgent,
     NotAllowedByHost,
+    NothingNewer,
     Status,
     TooManyWaiting,
     check,
@@ -52,6 +53,7 @@ ended = counter(
 broken_chains = counter("pudim_command_chains_broken_total", "Reports that did not follow the one before.")
 log = logging.getLogger(__name__)
 _LONGEST_ACTOR = 256
+_UPDATE = "self_update"
 
 
 class NoSuchCommand(PudimError):
@@ -59,6 +61,14 @@ class NoSuchCommand(PudimError):
 
     code = "no_such_command"
     status = 404
+
+
+class Offered(Protocol):
+    """The agent that hosts get from here."""
+
+    def update(self) -> Args | None:
+        """What `self_update` is told of it, its version among that; None if there is none."""
+        ...
 
 
 class Signer(Protocol):
@@ -93,11 +103,14 @@ class CommandView:
 
 @dataclass(frozen=True)
 class Panel:
-    """What a server's page shows: what its host allows, if that is known, and what was asked lately."""
+    """What a server's page shows: what its host allows, if that is known, what was asked lately, and the version of the
+    agent that it could change to.
+    """
 
     policy: HostNotice | None
     commands: list[CommandView]
     broken: Broken | None
+    offered: str | None
 
 
 class HostCommands:
@@ -109,9 +122,10 @@ class HostCommands:
         announcements: Announcements,
         clock: Clock,
         *,
+        offered: Offered,
         emit: Callable[[object], None] = log_event,
     ) -> None:
-        self._signer, self._servers, self._notices = signer, servers, notices
+        self._signer, self._offered, self._servers, self._notices = signer, offered, servers, notices
         self._announcements, self._clock, self._emit = announcements, clock, emit
 
     # What people ask
@@ -121,11 +135,16 @@ class HostCommands:
     ) -> CommandView:
         """Have it signed and sent as soon as the agent is connected.
 
-        Raises NoSuchServer, HasNoAgent, BadCommand, NotAllowedByHost or TooManyWaiting.
+        What `self_update` is told is filled in where it is left out: the agent that is offered here.
+        Raises NoSuchServer, HasNoAgent, BadCommand, NotAllowedByHost, NothingNewer or TooManyWaiting.
         """
         _must_have_agent(await self._servers.one(within, server_id))
         check(action, args)
         await self._must_be_allowed(within, server_id, action)
+        if action == _UPDATE and not args:
+            args = self._offered.update() or {}
+            if not args:
+                raise NothingNewer
         now = self._clock.now()
         record = CommandRecord(new_id(), server_id, action, dict(args), _actor(principal), now, now + WAIT)
         async with database.transaction():
@@ -160,7 +179,8 @@ class HostCommands:
         """Raises NoSuchServer."""
         policy = await self._notices.one(within, server_id, "policy")
         broken = await queries.broken(within, server_id)
-        return Panel(policy, await self.of(within, server_id, most), broken)
+        offered = (self._offered.update() or {}).get("version")
+        return Panel(policy, await self.of(within, server_id, most), broken, offered)
 
     # What is said to agents
 

@@ -82,6 +82,13 @@ class Releases:
         signed = self.signed()
         return sha256(signed[SIGNATURE_BYTES:]).hexdigest(), to_text(signed[:SIGNATURE_BYTES])
 
+    def update(self) -> dict[str, str] | None:
+        """What `self_update` is told of this release; None if there is none."""
+        if not self.is_offered():
+            return None
+        manifest, signature = self.names()
+        return {"version": self.offered().version, "manifest": manifest, "signature": signature}
+
     def install_script(self) -> bytes:
         """Raises NoAgentBundle."""
         return self.path_of(self.offered().files[INSTALL_SCRIPT].sha256).read_bytes()
