@@ -16,7 +16,9 @@ from pudim_collector.features.roles.queries import RoleName
 from pudim_collector.features.servers import queries as servers
 from pudim_collector.features.teams import queries
 from pudim_collector.features.teams.queries import TeamRecord
+from pudim_collector.features.tokens.rules import Kind
 from pudim_collector.features.tokens.service import Ends, WantedToken
+from pudim_collector.infra.api.token_scopes import Narrowing
 from pudim_collector.infra.entering import Visitor
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.scoping import Scope
@@ -101,6 +103,14 @@ async def a_server(runtime: Runtime, team_id: UUID, name: str, *tags: str) -> UU
     await servers.insert_server(server_id, name, server_id.bytes * 2, {}, runtime.clock.now(), team_id)
     await servers.set_name_and_tags(Scope(team_id), server_id, None, list(tags))
     return server_id
+
+
+async def a_token_of(runtime: Runtime, who: Someone, kind: Kind, scopes: list[str] | None) -> str:
+    """An API token that somebody made."""
+    principal = await runtime.accounts.by_session(who.secret)
+    assert principal is not None
+    wanted = WantedToken(f"{kind} of a test", kind=kind, narrowing=Narrowing.to(scopes, None, None))
+    return (await runtime.tokens.create(principal, wanted)).secret
 
 
 async def a_token(runtime: Runtime, team_id: UUID, role: RoleName) -> str:

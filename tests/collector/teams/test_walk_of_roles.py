@@ -17,12 +17,14 @@ from pudim_collector.features.members import queries as members
 from pudim_collector.features.members.queries import GrantRecord
 from pudim_collector.features.roles import queries as roles
 from pudim_collector.features.roles.queries import RoleName, RoleRecord
+from pudim_collector.features.tokens.rules import Kind
+from pudim_collector.infra.api.token_scopes import ALWAYS
 from pudim_collector.infra.auth import Requires, access_of
 from pudim_collector.infra.gate import Gate
 from pudim_collector.infra.permissions import BUILT_IN, Rights, Role
 from pudim_collector.infra.scoping import Scope
 from pudim_collector.kernel.ids import new_id
-from tests.collector.teams.people import Someone, a_member, a_server, a_team, a_token, client
+from tests.collector.teams.people import Someone, a_member, a_server, a_team, a_token, a_token_of, client
 
 RIGHTS = Rights(PERMISSIONS)
 STRANGER = UUID(int=7)
@@ -154,6 +156,13 @@ async def town(app: Litestar, runtime: Runtime, team: UUID) -> Town:
         token = await a_token(runtime, team, RoleName(Role.OWN, own.id))
         held = RIGHTS.of(Role.OWN, [permission])
         actors[f"token with {permission}"] = Actor(token, held, whole(held))
+    for role, kind, scopes in (
+        (Role.VIEWER, Kind.PERSONAL, None),
+        (Role.OWNER, Kind.SERVICE, ["servers:read"]),
+    ):
+        made = await a_token_of(runtime, await a_member(runtime, team, role), kind, scopes)
+        held = RIGHTS.of(role) if scopes is None else ALWAYS | frozenset(scopes)
+        actors[f"{kind} token of the {role}"] = Actor(made, held, whole(held))
     return Town(mine, beside, foreign, actors)
 
 

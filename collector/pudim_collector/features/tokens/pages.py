@@ -161,7 +161,7 @@ async def _form(
         is_own=token is None or token.kind is Kind.SERVICE or token.made_by == principal.id,
         values=to_builtins(form),
         may_manage=principal.may(MANAGE),
-        groups=_groups(principal, tokens, form.scopes),
+        groups=_groups(principal, tokens, form),
         servers=[{"id": str(one), "name": name} for one, name in await tokens.servers(principal)],
         tags=sorted({*tags[:_SHOWN_TAGS], *form.tags}),
         yours=address_of(request.scope),
@@ -169,11 +169,14 @@ async def _form(
     )
 
 
-def _groups(principal: Principal, tokens: Tokens, ticked: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _groups(principal: Principal, tokens: Tokens, form: TokenForm) -> dict[str, list[dict[str, Any]]]:
     """By area, what who asks may himself somewhere; what is ticked already stays to be seen."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, one in sorted(tokens.rights.declared.items()):
-        if name not in ALWAYS and (principal.may_somewhere(name) or name in ticked):
+        offered = principal.may_somewhere(name) and name not in ALWAYS
+        if form.kind == Kind.SERVICE:
+            offered = offered and name in tokens.rights.grantable
+        if offered or name in form.scopes:
             said = {"name": name, "allows": one.words, "on_server": one.on_server}
             groups.setdefault(name.partition(":")[0], []).append(said)
     return groups
