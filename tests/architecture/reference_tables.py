@@ -17,12 +17,13 @@ from pudim.vocabulary.metrics import METRICS
 from pudim.wire import batches, codec, handshake, layouts, messages
 from pudim.wire.refusals import BY_CODE
 from pudim_collector.app import operating
-from pudim_collector.app.features import FEATURES
+from pudim_collector.app.features import FEATURES, PERMISSIONS
 from pudim_collector.features.metrics.routes import MetricsApi
 from pudim_collector.features.metrics.rules import LONGEST_RANGE, BadRange, BadTime
 from pudim_collector.features.senders import rules as senders
 from pudim_collector.infra.auditing import Action, actions
 from pudim_collector.infra.database.read_pool import STATEMENT_TIMEOUT, QueryTimeout
+from pudim_collector.infra.permissions import BUILT_IN, Rights
 from pudim_collector.ingest.outside import endpoint, exponential, labels, otlp, samples
 from pudim_collector.ingest.outside.refusals import PartRefusal, PushRefusal
 from pudim_collector.series import limits as reading
@@ -38,6 +39,7 @@ PAGES = (
     "docs/reference/query.md",
     "docs/reference/commands.md",
     "docs/reference/audit.md",
+    "docs/guides/teams.md",
 )
 QUERY_REFUSALS = (
     BadTime,
@@ -195,6 +197,16 @@ def _query_refusals() -> str:
     )
 
 
+def _built_in_roles() -> str:
+    rights = Rights(PERMISSIONS)
+    rows = [
+        (f"`{name}`", one.words, *("yes" if name in rights.of(role) else "" for role in BUILT_IN))
+        for name, one in sorted(rights.declared.items())
+        if name in rights.grantable
+    ]
+    return _table(" | ".join(("permission", "allows", *BUILT_IN)), rows)
+
+
 def _audit_actions() -> str:
     """Declared by what the features and the operator's commands import, which is why they are imported here."""
     assert FEATURES, operating
@@ -223,6 +235,7 @@ _RENDER: dict[str, Callable[[], str]] = {
     "query_refusals": _query_refusals,
     "commands": commands,
     "audit_actions": _audit_actions,
+    "built_in_roles": _built_in_roles,
 }
 
 

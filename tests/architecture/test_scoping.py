@@ -63,6 +63,7 @@ SYSTEM = {
     "completeness/sql/forget.sql": "a job forgets all teams' oldest days",
     "completeness/sql/save.sql": "a job judges all teams' days",
     "factors/queries.py:is_demanded_of": "a person's own memberships",
+    "members/queries.py:everybody": "all people, for who has the machine",
     "notices/sql/save.sql": "ingest keeps what each agent says of its own server",
     "senders/queries.py:add_sender": "names its team",
     "senders/queries.py:find_sender": "who shows the token's secret",

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import click
 
-from pudim_collector.app import key_commands, mail_commands, privacy_commands, storage_commands
+from pudim_collector.app import (
+    key_commands,
+    mail_commands,
+    people_commands,
+    privacy_commands,
+    storage_commands,
+)
 from pudim_collector.app.command_line import DATA_DIR, run, settings_of, told
 from pudim_collector.app.settings import Role
 
@@ -148,4 +154,5 @@ def agent_bundle(data_dir: Path | None, bundle: Path) -> None:
 for _command in (*storage_commands.COMMANDS, *key_commands.COMMANDS):
     admin.add_command(_command)
 admin.add_command(mail_commands.mail)
+admin.add_command(people_commands.people)
 admin.add_command(privacy_commands.privacy)

@@ -54,6 +54,17 @@ class ResetLinkMade:
     user_id: UUID | None
 
 
+@audited(
+    "factor.reset",
+    "took all second factors of somebody away",
+    target=Target("user", "user_id"),
+    of_person=True,
+)
+@dataclass(frozen=True)
+class FactorsReset:
+    user_id: UUID
+
+
 @audited("demo.filled", "filled in simulated servers", of_installation=True)
 @dataclass(frozen=True)
 class DemoFilled:

@@ -427,3 +427,54 @@ async def test_the_menu_leads_to_ones_other_team(app: Litestar, runtime: Runtime
     assert (await post(app, owner, "/team/switch", team=str(other))).status_code == 303
     assert (await post(app, owner, "/team/switch", team="x")).status_code == 404
     assert (await post(app, owner, "/team/leave")).status_code == 303
+
+
+async def test_who_holds_a_permission_and_why(
+    app: Litestar, runtime: Runtime, team: UUID, owner: Someone
+) -> None:
+    guest = await a_member(runtime, team, Role.GUEST, "guest")
+    server = await a_server(runtime, team, "web-1", "web")
+    body = {"role": "viewer", "user_id": str(guest.id), "server_id": str(server)}
+    assert await code(app, owner, "POST", f"{TEAM}/grants", body) == 201
+    principal = await runtime.accounts.by_session(owner.secret)
+    assert principal is not None
+    await runtime.tokens.create(principal, WantedToken("ci"))
+    path = f"{TEAM}/permissions/servers:read/holders"
+    found = {(one["kind"], one["name"]): one["why"] for one in await items(app, owner, path)}
+    assert found["user", "ada"] == ["role owner"]
+    assert found["user", "guest"] == [f"role viewer on {server}"]
+    assert ("token", "ci") in found
+    people = await items(app, owner, f"{TEAM}/permissions/team:delete/holders")
+    assert ("user", "guest") not in {(one["kind"], one["name"]) for one in people}
+    for unknown in ("no:such", "installation:teams"):
+        assert await code(app, owner, "GET", f"{TEAM}/permissions/{unknown}/holders") == "no_such_permission"
+    shown = (await page(app, owner, "/team/permissions/servers:read")).text
+    assert f'href="/servers/{server}">web-1</a>' in shown
+
+
+async def test_the_last_owner_is_told_how_to_go(
+    app: Litestar, runtime: Runtime, team: UUID, owner: Someone
+) -> None:
+    assert "Its only owner" in (await page(app, owner, "/team")).text
+    left = await post(app, owner, "/team/leave")
+    assert (left.status_code, "Make somebody else an owner first." in left.text) == (409, True)
+    assert 'href="/team/settings"' in left.text
+    deleted = await post(app, owner, "/team/delete", name="Pudim")
+    assert (deleted.status_code, "keeps at least one team" in deleted.text) == (409, True)
+    wrong = await post(app, owner, "/team/delete", name="pudim")
+    assert wrong.status_code == 409
+    heir = await a_member(runtime, team, Role.VIEWER)
+    assert (await post(app, owner, f"/team/members/{heir.id}/owner")).status_code == 303
+    gone = await post(app, owner, "/team/leave")
+    assert (gone.status_code, gone.headers["location"]) == (303, "/account/teams")
+    assert "You are in no team" in (await page(app, owner, "/account/teams")).text
+
+
+async def test_an_operator_makes_a_team_on_the_page_and_is_in_it(app: Litestar, owner: Someone) -> None:
+    assert (await post(app, owner, "/account/teams", name="Two")).status_code == 403
+    async with database.connection() as connection:
+        await connection.execute("UPDATE users SET operator = true WHERE id = $1", [owner.id])
+    refused = await post(app, owner, "/account/teams", name=" ")
+    assert (refused.status_code, "1 to 128 characters" in refused.text) == (422, True)
+    assert (await post(app, owner, "/account/teams", name="Two <b>")).status_code == 303
+    assert "Two &lt;b&gt;" in (await page(app, owner, "/team")).text

@@ -218,6 +218,13 @@ class Factors:
         if not others and await self._sessions.demanded(user_id):
             raise FactorDemandedError
 
+    async def reset(self, user_id: UUID) -> None:
+        """For who has the machine, where a person lost all of them: every factor and code goes."""
+        for passkey in await self._passkeys.all(user_id):
+            await self._passkeys.remove(user_id, passkey.id)
+        await queries.remove_totp(user_id)
+        await queries.remove_codes(user_id)
+
     # Codes on paper
 
     async def make_codes(self, user_id: UUID) -> Sequence[str]:

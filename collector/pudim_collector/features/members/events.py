@@ -20,6 +20,15 @@ class MemberChanged:
     after: Mapping[str, Any]
 
 
+@audited("owner.made", "made somebody an owner on the machine", target=_MEMBER)
+@dataclass(frozen=True)
+class OwnerMade:
+    user_id: UUID
+    team_id: UUID
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
 @audited("member.removed", "removed a member", target=_MEMBER)
 @dataclass(frozen=True)
 class MemberRemoved:

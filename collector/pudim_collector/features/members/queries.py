@@ -9,7 +9,9 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from pudim_collector.features.roles.service import RoleName
+from pudim_collector.infra.database import database
 from pudim_collector.infra.scoping import OF_TEAM, Scope, rows
+from pudim_collector.series.statements import fetch
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,19 @@ class GrantRecord:
     server_id: UUID | None
     tag: str | None
     made_at: datetime
+
+
+@dataclass(frozen=True)
+class SomebodyRecord:
+    """A person in one of his teams; `team_id`, `team` and `role` are None for who is in none."""
+
+    user_id: UUID
+    name: str
+    email: str
+    operator: bool
+    team_id: UUID | None
+    team: str | None
+    role: str | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,29 @@ _MEMBERS: LiteralString = (
 async def members(scope: Scope) -> list[MemberRecord]:
     query: LiteralString = f"{_MEMBERS} ORDER BY users.name, users.id"
     return [_member(row) for row in await rows(scope, query)]
+
+
+async def everybody() -> list[SomebodyRecord]:
+    """All people of the installation with their teams, by address; for who has the machine."""
+    query: LiteralString = (
+        "SELECT users.id, users.name, users.email, users.operator, teams.id, teams.name, coalesce(roles.name, memberships.role)"
+        " FROM users LEFT JOIN memberships ON memberships.user_id = users.id"
+        " LEFT JOIN teams ON teams.id = memberships.team_id LEFT JOIN roles ON roles.id = memberships.own_role"
+        " ORDER BY users.email, users.id, teams.name"
+    )
+    async with database.connection() as connection:
+        return [SomebodyRecord(*row) for row in await fetch(connection, query)]
+
+
+async def put_owner(scope: Scope, user_id: UUID, now: datetime) -> str:
+    """Whatever he was in the team, which is said; "" for nothing."""
+    before = await find_member(scope, user_id)
+    query: LiteralString = (
+        "INSERT INTO memberships (team_id, user_id, role, since) VALUES ({team}, $1, 'owner', $2)"
+        " ON CONFLICT (team_id, user_id) DO UPDATE SET role = 'owner', own_role = NULL RETURNING user_id"
+    )
+    await rows(scope, query, user_id, now)
+    return before.role.role if before else ""
 
 
 async def find_member(scope: Scope, user_id: UUID) -> MemberRecord | None:

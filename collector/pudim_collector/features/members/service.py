@@ -147,6 +147,12 @@ class Members:
             await queries.set_role(scope, user_id, RoleName(Role.OWNER))
             self._emit(events.TeamHandedOver(user_id, {"role": before}, {"role": Role.OWNER.value}))
 
+    async def make_owner(self, team_id: UUID, user_id: UUID) -> None:
+        """For who has the machine, where nobody can sign in as an owner any more. Raises NoSuchTeam."""
+        async with changing(team_id):
+            before = await queries.put_owner(Scope(team_id), user_id, self._clock.now())
+            self._emit(events.OwnerMade(user_id, team_id, {"role": before}, {"role": Role.OWNER.value}))
+
     # Roles on single servers
 
     async def grants(self, principal: Principal) -> list[GrantRecord]:
@@ -298,6 +304,9 @@ class Members:
 
     async def _name(self, scope: Scope, role: RoleName) -> str:
         return await self._roles.name(scope, role)
+
+
+everybody = queries.everybody
 
 
 async def _member(scope: Scope, user_id: UUID) -> MemberRecord:

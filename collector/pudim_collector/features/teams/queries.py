@@ -28,6 +28,11 @@ async def teams_of(user_id: UUID) -> list[TeamRecord]:
     return [TeamRecord(*row) for row in await _unscoped(query, user_id)]
 
 
+async def every_team() -> list[TeamRecord]:
+    """Of the installation, for who has the machine."""
+    return [TeamRecord(*row) for row in await _unscoped("SELECT id, name FROM teams ORDER BY name, id")]
+
+
 async def find_team(team_id: UUID) -> TeamRecord | None:
     found = await _unscoped("SELECT id, name FROM teams WHERE id = $1", team_id)
     return TeamRecord(*found[0]) if found else None

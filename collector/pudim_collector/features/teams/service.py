@@ -29,6 +29,13 @@ class NoSuchTeam(PudimError):
     status = 404
 
 
+class SeveralTeams(PudimError):
+    """There are several teams."""
+
+    code = "several_teams"
+    hint = "Name one by its id with --team; `pudim admin people list` shows them."
+
+
 class PeopleOnly(PudimError):
     """Only a person is in a team: an API token belongs to it."""
 
@@ -61,6 +68,14 @@ class Teams:
         if found is None:
             raise NoSuchTeam
         return found
+
+    @staticmethod
+    async def only() -> TeamRecord:
+        """Where there is one. Raises SeveralTeams."""
+        found = await queries.every_team()
+        if len(found) != 1:
+            raise SeveralTeams
+        return found[0]
 
     async def of(self, principal: Principal) -> list[TeamRecord]:
         """All teams of a person; a token's own one."""
