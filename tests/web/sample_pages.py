@@ -17,6 +17,7 @@ from tests.web.sample_audit import audit_entry, audit_page, receivers_page
 from tests.web.sample_checks import checks_page
 from tests.web.sample_hosts import NOTHING as NEVER_TOLD
 from tests.web.sample_hosts import empty, groups, host
+from tests.web.sample_privacy import own_page, retention_page
 from tests.web.sample_teams import (
     REFUSAL,
     grants_page,
@@ -388,6 +389,11 @@ SAMPLES = {
         "teams/invitations.html", invitations_page(made=made(mailed=False), sends_mail=False)
     ),
     "invitations, none": Sample("teams/invitations.html", invitations_page(invitations=[], refusal=REFUSAL)),
+    "own data": Sample("privacy/own.html", own_page()),
+    "own data, wrong address": Sample("privacy/own.html", own_page(email=HOSTILE)),
+    "own data, last owner": Sample("privacy/own.html", own_page(form=HOSTILE)),
+    "retention": Sample("privacy/retention.html", retention_page()),
+    "retention, out of bounds": Sample("privacy/retention.html", retention_page(wrong=True)),
     "grants": Sample("teams/grants.html", grants_page()),
     "grants, none": Sample("teams/grants.html", grants_page(grants=[], servers=[], tags=[], refusal=REFUSAL)),
     "grants of a viewer": Sample("teams/grants.html", grants_page(may_manage=False)),

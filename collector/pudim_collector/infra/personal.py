@@ -29,6 +29,7 @@ class Person:
     email: str
     email_key: str
     tokens: tuple[UUID, ...] = ()
+    language: str | None = None
 
     @property
     def pseudonym(self) -> str:

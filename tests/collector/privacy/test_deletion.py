@@ -14,16 +14,23 @@ import psycopg
 import pytest
 from litestar import Litestar
 
+from pudim_collector.app.features import KEPT, PERSONAL
+from pudim_collector.app.keys import key_ring
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.features.accounts.events import SignInRefused
 from pudim_collector.features.audit.service import Verified
 from pudim_collector.features.invitations.events import InvitationMade
+from pudim_collector.features.privacy.service import Privacy
 from pudim_collector.features.sessions.rules import digest
 from pudim_collector.features.sessions.service import SignInError
 from pudim_collector.infra.database import database
 from pudim_collector.infra.entering import Visitor
+from pudim_collector.infra.mail.mailer import Mailer
+from pudim_collector.infra.mail.outbox import SEALED_MAIL
+from pudim_collector.infra.mail.server import SmtpServer
 from pudim_collector.infra.permissions import Role
 from pudim_collector.infra.personal import Person
+from pudim_collector.infra.sealing import Sealers
 from pudim_collector.kernel.ids import new_id
 from tests.collector.privacy.lives import ADDRESS, AGENT, EMAIL, NAME, everything, rows, somebody_busy, traces
 from tests.collector.teams.people import Someone, a_member, ask, code
@@ -118,6 +125,19 @@ async def test_the_last_operator_goes_only_by_the_command_line(
     himself = await runtime.privacy.person(owner.id)
     await runtime.privacy.delete(himself, owner.user.email, last_operator_may=True)
     assert await runtime.accounts.ensure_setup_link() is not None
+
+
+async def test_one_last_mail_tells_him_in_his_language(
+    app: Litestar, runtime: Runtime, person: Someone
+) -> None:
+    sealer = Sealers(key_ring(runtime.settings, runtime.clock.now()), runtime.key).of(SEALED_MAIL)
+    server = SmtpServer.parse("smtp://127.0.0.1", "pudim@pudim.test")
+    letters = Mailer(database, server, sealer, runtime.clock)
+    privacy = Privacy(PERSONAL, KEPT, runtime.clock, letters, emit=runtime.trail.emit)
+    await privacy.delete(await privacy.person(person.id), EMAIL)
+    (left,) = await rows("SELECT id, recipient, template, content FROM mail_outbox")
+    assert (left["recipient"], left["template"]) == (EMAIL, "account_deleted")
+    assert "último e-mail".encode() in sealer.open(bytes(left["content"]), left["id"].bytes)
 
 
 @pytest.mark.parametrize("typed", ["", "grace", "somebody@example.org", "grace@example.org.evil"])

@@ -11,7 +11,8 @@ from pudim_collector.infra.personal import REMOVED_AT_ONCE, Kept, Person, bound
 
 _PERSON = """
 SELECT users.id, users.name, users.email, users.email_key,
-    ARRAY(SELECT api_tokens.id FROM api_tokens WHERE api_tokens.made_by = users.id)
+    ARRAY(SELECT api_tokens.id FROM api_tokens WHERE api_tokens.made_by = users.id),
+    users.language
 FROM users
 """
 # Whoever changes who belongs to a team locks its row first, as this does.
@@ -110,5 +111,5 @@ async def _person(connection: Connection, statement: str, found_by: object) -> P
     row = await (await connection.execute(query, [found_by])).fetchone()
     if row is None:
         return None
-    person_id, name, email, email_key, tokens = row
-    return Person(person_id, name, email, email_key, tuple(tokens))
+    person_id, name, email, email_key, tokens, language = row
+    return Person(person_id, name, email, email_key, tuple(tokens), language)

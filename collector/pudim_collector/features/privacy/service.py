@@ -121,7 +121,9 @@ class Privacy:
         if not self._letters.is_configured:
             return
         try:
-            await self._letters.post(person.email, "account_deleted", "Your Pudim account was deleted")
+            await self._letters.post(
+                person.email, "account_deleted", "Your Pudim account was deleted", language=person.language
+            )
         except MailError as error:
             log.warning("%s was not told by mail: %s", person.pseudonym, error.code)
 
