@@ -24,6 +24,7 @@ LOOPS = {
     "watching",
     "revoking",
     "commanding",
+    "successor told",
     "limits",
     "checks told",
     "scheduler",

@@ -16,7 +16,7 @@ WOULD_END_IT = (
     "hand_team_over",
     "leave_team",
     "revoke_token",
-    "rotate_token",
+    "renew_token",
     "set_team_addresses",
     "set_token_addresses",
 )

@@ -344,6 +344,7 @@ async def test_an_embedded_database_is_made_of_a_backup(filled: Settings, taken:
         "collector.key",
         "command.key",
         "postgres",
+        "release.key",
         "secrets.keys",
     ]
     assert "1 secrets, 0 of them do not open" in error

@@ -119,10 +119,10 @@ async def test_a_role_taken_away_is_gone_with_the_next_request(
     principal = await runtime.accounts.by_session(admin.secret)
     assert principal is not None
     token = (await runtime.tokens.create(principal, WantedToken("ci"))).secret
-    assert await code(app, token, "GET", "/api/v2/tokens") == 200
+    assert await code(app, token, "GET", "/api/v2/audit") == 200
     assert await code(app, owner, "PATCH", f"{MEMBERS}/{admin.id}", {"role": "viewer"}) == 204
-    assert await code(app, admin, "GET", "/api/v2/tokens") == "permission_missing"
-    assert await code(app, token, "GET", "/api/v2/tokens") == "permission_missing"
+    assert await code(app, admin, "GET", "/api/v2/audit") == "permission_missing"
+    assert await code(app, token, "GET", "/api/v2/audit") == "permission_missing"
     assert await code(app, token, "GET", TEAM) == 200
     assert await code(app, owner, "DELETE", f"{MEMBERS}/{admin.id}") == 204
     assert await code(app, admin, "GET", TEAM) == "permission_missing"
@@ -194,7 +194,9 @@ async def test_an_own_role_is_never_more_than_its_maker_has(
 async def test_what_a_token_makes_may_no_more_than_it(
     app: Litestar, runtime: Runtime, team: UUID, owner: Someone
 ) -> None:
-    made = await ask(app, owner, "POST", f"{TEAM}/roles", {"name": "Keys", "permissions": ["tokens:manage"]})
+    made = await ask(
+        app, owner, "POST", f"{TEAM}/roles", {"name": "Keys", "permissions": ["tokens:own", "tokens:manage"]}
+    )
     token = await a_token(runtime, team, RoleName("own", UUID(made.json()["id"])))
     second = await ask(app, token, "POST", "/api/v2/tokens", {"name": "second"})
     assert second.status_code == 201, second.text
@@ -243,7 +245,7 @@ async def test_a_browser_goes_to_another_team_of_its_person(
     assert (await ask(app, owner, "GET", TEAM)).json()["id"] == str(team)
     assert await code(app, owner, "POST", "/api/v2/me/team", {"team_id": str(other)}) == 204
     assert (await ask(app, owner, "GET", TEAM)).json()["id"] == str(other)
-    assert await code(app, owner, "GET", "/api/v2/tokens") == "permission_missing"
+    assert await code(app, owner, "GET", "/api/v2/audit") == "permission_missing"
 
 
 async def test_an_invitation_is_for_one_address_once_and_a_week(
