@@ -21,7 +21,8 @@ async def test_a_table_for_people_and_json_for_scripts(site: Site) -> None:
     assert "360" in lines[1]
     assert "7 days, 64.0 MiB" in lines[1]
     assert "nothing yet" in lines[2]
-    assert lines[-1].startswith("Rolled up until")
+    assert lines[-2].startswith("Rolled up until")
+    assert lines[-1].startswith("Audit log: ")
     told = json.loads(document(view))
     assert told["tiers"][0]["samples"] == 360
     assert set(told) == set(await site.get("/api/v2/storage"))
