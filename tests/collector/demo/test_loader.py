@@ -204,7 +204,7 @@ async def test_their_agents_said_what_their_hosts_are_like(migrated: str) -> Non
     notices = HostNotices(Announcements(database, []), ManualClock(END))
     said = {server: await notices.all(Scope(await the_team()), server) for server in found.servers}
     web, db, _, worker, cache = found.servers
-    assert set(said[web]) == set(Kind) - {Kind.CHECKS}
+    assert set(said[web]) == set(Kind) - {Kind.CHECKS, Kind.COLLECTOR_KEY}
     assert Kind.CONTAINERS not in said[cache], "it has no runtime"
     assert said[db][Kind.UNITS].document.units[0].active == "failed"
     assert [one.health for one in said[worker][Kind.CONTAINERS].document.containers] == [

@@ -15,7 +15,7 @@ from tests.collector.app.site import HOST, PAGE, Site, figures, report, store, w
 from tests.collector.ingest.agent import LedAgent, now_ms
 from tests.collector.notices.documents import CONTAINERS, EVERY, HOSTILE, UNITS
 
-API_KINDS = [kind for kind in EVERY if kind != "checks"]
+API_KINDS = [kind for kind in EVERY if kind not in {"checks", "collector_key"}]
 PARTS = ["facts", "containers", "units", "processes", "disks", "custom"]
 
 
