@@ -51,6 +51,7 @@ _ARGUMENTS: dict[str, tuple[int | str, ...]] = {
     "audited": (1,),
     "NavigationEntry": (0, "label"),
     "Section": (1,),
+    "Site": (2,),
     "Kept": (1,),
     "setting": (0, 1),
     "Group": (0,),
@@ -60,7 +61,7 @@ _ARGUMENTS: dict[str, tuple[int | str, ...]] = {
 _LISTS = {"_view": "names"}
 """Arguments that are several words with commas between them."""
 _MAPPINGS = {"Feature": "permissions"}
-_CONSTANTS = frozenset({"NAMES", "_EMBEDDED"})
+_CONSTANTS = frozenset({"AREAS", "NAMES", "_EMBEDDED"})
 _CLASS_TEXTS = frozenset({"title", "help", "hint"})
 _SAYS = re.compile(r"say_\w+")
 _OURS = 500

@@ -127,6 +127,7 @@ OWN_FACTORS: dict[str, Any] = {
     "state": {"kinds": [], "app_since": None, "recovery_codes_left": None, "demanded": False},
     "passkeys": [],
     "passkey_trouble": "",
+    "passkey_elsewhere": "",
     "errors": {},
 }
 
@@ -469,17 +470,26 @@ SAMPLES = {
     "reset": Sample("credentials/reset.html", {"errors": {"password": HOSTILE}}, signed_in=False),
     "second step": Sample(
         "factors/second_step.html",
-        {"kinds": ["passkey", "totp"], "passkey_trouble": "", "errors": {"form": HOSTILE}},
+        {
+            "kinds": ["passkey", "totp"],
+            "passkey_trouble": "",
+            "passkey_elsewhere": "",
+            "errors": {"form": HOSTILE},
+        },
         signed_in=False,
     ),
     "second step, no passkeys here": Sample(
         "factors/second_step.html",
-        {"kinds": ["passkey"], "passkey_trouble": HOSTILE, "errors": {}},
+        {"kinds": ["passkey"], "passkey_trouble": "", "passkey_elsewhere": HOSTILE, "errors": {}},
         signed_in=False,
     ),
-    "enrol": Sample("factors/enrol.html", {"lacking": True, "passkey_trouble": ""}),
-    "enrol, no passkeys here": Sample("factors/enrol.html", {"lacking": True, "passkey_trouble": HOSTILE}),
-    "enrol, no codes yet": Sample("factors/enrol.html", {"lacking": False, "passkey_trouble": ""}),
+    "enrol": Sample("factors/enrol.html", {"lacking": True, "passkey_trouble": "", "passkey_elsewhere": ""}),
+    "enrol, no passkeys here": Sample(
+        "factors/enrol.html", {"lacking": True, "passkey_trouble": "", "passkey_elsewhere": HOSTILE}
+    ),
+    "enrol, no codes yet": Sample(
+        "factors/enrol.html", {"lacking": False, "passkey_trouble": "", "passkey_elsewhere": ""}
+    ),
     "app": Sample("factors/app.html", {**APP, "back": "/account/factors", "errors": {"form": HOSTILE}}),
     "codes": Sample("factors/codes.html", {"codes": ["ABCD-1234-WXYZ"] * 10, "next": "/"}),
     "codes of before": Sample("factors/codes.html", {"codes": [], "next": "/"}),
@@ -489,7 +499,8 @@ SAMPLES = {
         {
             "state": {"kinds": ["totp"], "app_since": NOW, "recovery_codes_left": 9, "demanded": True},
             "passkeys": [{"id": "1", "name": HOSTILE, "created_at": NOW, "last_used_at": None}],
-            "passkey_trouble": HOSTILE,
+            "passkey_trouble": "",
+            "passkey_elsewhere": HOSTILE,
             "errors": {"form": HOSTILE},
         },
     ),

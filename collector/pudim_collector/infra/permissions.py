@@ -25,6 +25,29 @@ BUILT_IN = (Role.OWNER, Role.ADMIN, Role.DEVELOPER, Role.VIEWER, Role.GUEST)
 """From the one that may everything to the one that may least; each may what the next one may, and more."""
 
 
+AREAS: Mapping[str, str] = {
+    "account": "Your account",
+    "addresses": "Addresses",
+    "audit": "Audit log",
+    "checks": "Checks",
+    "commands": "Commands",
+    "installation": "The installation",
+    "members": "Members",
+    "owners": "Owners",
+    "profile": "Your profile",
+    "roles": "Roles",
+    "senders": "Senders",
+    "servers": "Servers",
+    "team": "The team",
+    "tokens": "API tokens",
+}
+"""What stands before a permission's colon, in words for people."""
+
+
+def area_of(permission: str) -> str:
+    return AREAS[permission.partition(":")[0]]
+
+
 @dataclass(frozen=True)
 class Permission:
     """What one name allows, in words for people.

@@ -179,7 +179,7 @@ async def test_a_page_under_another_address_says_so(make_house: Callable[..., Ho
     async with house.browser() as browser:
         await house.owner(browser)
         page = (await browser.get("/account/factors")).text
-        assert "Passkeys belong to https://pudim.example.org" in page
+        assert "Passkeys belong to <bdi>https://pudim.example.org</bdi>" in page
         assert "<pudim-passkey" not in page
     plain = make_house("http://pudim.example.org")
     async with plain.browser() as browser:

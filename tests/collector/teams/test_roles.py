@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pudim_collector.app.features import PERMISSIONS
 from pudim_collector.features.members.rules import is_target
 from pudim_collector.features.roles import rules
-from pudim_collector.infra.permissions import BUILT_IN, Permission, Rights, Role
+from pudim_collector.infra.permissions import AREAS, BUILT_IN, Permission, Rights, Role
 
 RIGHTS = Rights(PERMISSIONS)
 
@@ -17,6 +17,10 @@ RIGHTS = Rights(PERMISSIONS)
 def test_each_role_may_what_the_next_one_may_and_more() -> None:
     sets = [RIGHTS.of(role) for role in BUILT_IN]
     assert all(higher > lower for higher, lower in pairwise(sets))
+
+
+def test_each_permission_stands_in_an_area_with_words() -> None:
+    assert {name.partition(":")[0] for name in PERMISSIONS} == set(AREAS)
 
 
 def test_a_viewer_changes_nothing_of_the_teams() -> None:

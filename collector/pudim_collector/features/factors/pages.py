@@ -19,7 +19,6 @@ from pudim.vocabulary.errors import PudimError
 from pudim_collector.features.attempts.service import SlowDownError
 from pudim_collector.features.factors.schemas import CodeForm, CodesForm, SecondFactorState
 from pudim_collector.features.factors.service import (
-    PASSKEY,
     FactorDemandedError,
     Factors,
     NothingPendingError,
@@ -89,7 +88,7 @@ class FactorPages(Controller):
             "factors/enrol.html",
             title="Recovery codes" if state.kinds else "Add a second factor",
             lacking=not state.kinds,
-            passkey_trouble=_trouble(request, passkeys),
+            **_passkeys_here(request, passkeys),
         )
 
     @get(_OWN, opt=requires("account:secure"), guards=[person])
@@ -198,7 +197,7 @@ async def _second_step_page(
             title="Second step",
             status=refusal.status if refusal else 200,
             kinds=sorted(kinds),
-            passkey_trouble=_trouble(request, passkeys) if PASSKEY in kinds else "",
+            **_passkeys_here(request, passkeys),
             errors=_errors(refusal),
         ),
         refusal,
@@ -243,7 +242,7 @@ async def _own_page(
         status=refusal.status if refusal else 200,
         state=to_builtins(state),
         passkeys=to_builtins(items),
-        passkey_trouble=_trouble(request, passkeys),
+        **_passkeys_here(request, passkeys),
         errors=_errors(refusal),
     )
 
@@ -252,8 +251,10 @@ def _codes_page(request: Asked, codes: Sequence[str], path: str) -> Answer:
     return render(request, "factors/codes.html", title="Recovery codes", codes=codes, next=path)
 
 
-def _trouble(request: Asked, passkeys: Passkeys) -> str:
-    return passkeys.site.trouble_at(request.url.scheme, request.url.netloc)
+def _passkeys_here(request: Asked, passkeys: Passkeys) -> dict[str, Any]:
+    """What factors/_no_passkeys.html needs."""
+    elsewhere = passkeys.site.elsewhere(request.url.scheme, request.url.netloc)
+    return {"passkey_trouble": passkeys.site.trouble, "passkey_elsewhere": elsewhere}
 
 
 def _qr(uri: str) -> str:

@@ -26,11 +26,9 @@ class Site:
     origin: str
     trouble: str = ""
 
-    def trouble_at(self, scheme: str, netloc: str) -> str:
-        """What to tell a person whose browser shows the page under this address; empty where passkeys work there."""
-        if self.trouble or f"{scheme}://{netloc}".lower() == self.origin:
-            return self.trouble
-        return f"Passkeys belong to {self.origin}: open Pudim there to use them."
+    def elsewhere(self, scheme: str, netloc: str) -> str:
+        """Where passkeys work for a person whose browser shows the page under this address; empty for here."""
+        return "" if f"{scheme}://{netloc}".lower() == self.origin else self.origin
 
 
 def site_of(public_url: str) -> Site:

@@ -17,7 +17,7 @@ from pudim_collector.features.roles.schemas import OwnRole, PermissionKind
 from pudim_collector.features.roles.service import Roles
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
-from pudim_collector.infra.permissions import BUILT_IN
+from pudim_collector.infra.permissions import BUILT_IN, area_of
 
 Asked: TypeAlias = Request[Any, Any, Any]
 Answer: TypeAlias = Response[Any]
@@ -68,7 +68,7 @@ async def _matrix(
             said: dict[str, Any] = to_builtins(kind)
             said["own"] = [str(one.id) for one in own if name in one.permissions or "guest" in kind.roles]
             said["givable"] = name in principal.permissions
-            groups.setdefault(name.partition(":")[0], []).append(said)
+            groups.setdefault(area_of(name), []).append(said)
     return render(
         request,
         "teams/roles.html",

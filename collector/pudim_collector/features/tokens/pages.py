@@ -23,6 +23,7 @@ from pudim_collector.features.tokens.service import MANAGE, Ends, NewToken, Toke
 from pudim_collector.infra.api.token_scopes import ALWAYS, Narrowing
 from pudim_collector.infra.auth import Principal, requires
 from pudim_collector.infra.pages import render
+from pudim_collector.infra.permissions import area_of
 from pudim_collector.infra.rate_limits.metering import address_of
 from pudim_collector.infra.sudo import person, proven
 
@@ -178,7 +179,7 @@ def _groups(principal: Principal, tokens: Tokens, form: TokenForm) -> dict[str, 
             offered = offered and name in tokens.rights.grantable
         if offered or name in form.scopes:
             said = {"name": name, "allows": one.words, "on_server": one.on_server}
-            groups.setdefault(name.partition(":")[0], []).append(said)
+            groups.setdefault(area_of(name), []).append(said)
     return groups
 
 
