@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import to_builtins
@@ -28,78 +29,97 @@ Answer: TypeAlias = Response[Any]
 Who = NamedDependency[Principal]
 All = NamedDependency[Members]
 Kinds = NamedDependency[Roles]
-Groups = NamedDependency[Teams]
 _SEE_OTHER: Literal[303] = 303
+
+
+@dataclass(frozen=True)
+class TeamPage:
+    """What the page of a team's people is made of, as who asks sees it."""
+
+    request: Asked
+    principal: Principal
+    members: Members
+    roles: Roles
+    teams: Teams
+
+    async def after(self, change: Awaitable[object], then: str = "/team") -> Answer:
+        """The way on once `change` is made; the page itself with the reason where it is refused."""
+        try:
+            await change
+        except PudimError as refusal:
+            return await self.shown(refusal)
+        # Whoever took from himself what lets him see the team sees his teams.
+        return Redirect(then, status_code=_SEE_OTHER)
+
+    async def shown(self, refusal: PudimError | None = None) -> Answer:
+        principal = self.principal
+        names = await self.roles.names(principal)
+        found = [to_builtins(Member.of(one, names)) for one in await self.members.all(principal)]
+        owners = [one["user_id"] for one in found if one["role"] == Role.OWNER]
+        return render(
+            self.request,
+            "teams/team.html",
+            title="Team",
+            status=refusal.status if refusal else 200,
+            team=to_builtins(await self.teams.team(principal)),
+            demand=to_builtins(await team_demand(principal)),
+            members=found,
+            roles=await self.roles.choices(principal),
+            you=str(principal.id),
+            is_only_owner=owners == [str(principal.id)],
+            may={
+                "manage": principal.may("members:manage"),
+                "change": principal.may("team:change"),
+                "hand_over": principal.may("owners:manage"),
+                "delete": principal.may("team:delete"),
+            },
+            refusal=refusal,
+        )
+
+
+def team_page(
+    request: Asked,
+    principal: NamedDependency[Principal],
+    members: NamedDependency[Members],
+    roles: NamedDependency[Roles],
+    teams: NamedDependency[Teams],
+) -> TeamPage:
+    return TeamPage(request, principal, members, roles, teams)
+
+
+Page = NamedDependency[TeamPage]
 
 
 class MemberPages(Controller):
     include_in_schema = False
     path = "/team"
+    dependencies = {"page": Provide(team_page, sync_to_thread=False)}  # noqa: RUF012 - as Litestar has it
 
     @get(opt=requires("team:read"))
-    async def team(self, request: Asked, principal: Who, members: All, roles: Kinds, teams: Groups) -> Answer:
-        return await _page(request, principal, members, roles, teams)
+    async def team(self, page: Page) -> Answer:
+        return await page.shown()
 
     @post("/leave", opt=requires("account:read"), status_code=_SEE_OTHER)
-    async def leave(
-        self, request: Asked, principal: Who, members: All, roles: Kinds, teams: Groups
-    ) -> Answer:
-        leaving = members.leave(principal)
-        return await _changed(request, principal, members, roles, teams, leaving, "/account/teams")
+    async def leave(self, page: Page) -> Answer:
+        return await page.after(page.members.leave(page.principal), "/account/teams")
 
     @post("/second-factor", opt=requires("team:change"), guards=[person, proven], status_code=_SEE_OTHER)
-    async def demand(  # noqa: PLR0917 - what it needs
-        self,
-        request: Asked,
-        principal: Who,
-        members: All,
-        roles: Kinds,
-        teams: Groups,
-        demands: NamedDependency[Demands],
-        data: URLEncodedBody[DemandForm],
+    async def demand(
+        self, page: Page, demands: NamedDependency[Demands], data: URLEncodedBody[DemandForm]
     ) -> Answer:
-        change = demands.change(principal, demanded=data.demanded == "yes")
-        return await _changed(request, principal, members, roles, teams, change)
+        return await page.after(demands.change(page.principal, demanded=data.demanded == "yes"))
 
     @post("/members/{user_id:uuid}/role", opt=requires("members:manage"), status_code=_SEE_OTHER)
-    async def change(  # noqa: PLR0917 - what it needs
-        self,
-        request: Asked,
-        principal: Who,
-        members: All,
-        roles: Kinds,
-        teams: Groups,
-        user_id: FromPath[UUID],
-        data: URLEncodedBody[RoleForm],
-    ) -> Answer:
-        change = members.change_role(principal, user_id, data.chosen())
-        return await _changed(request, principal, members, roles, teams, change)
+    async def change(self, page: Page, user_id: FromPath[UUID], data: URLEncodedBody[RoleForm]) -> Answer:
+        return await page.after(page.members.change_role(page.principal, user_id, data.chosen()))
 
     @post("/members/{user_id:uuid}/remove", opt=requires("members:manage"), status_code=_SEE_OTHER)
-    async def remove(  # noqa: PLR0917 - what it needs
-        self,
-        request: Asked,
-        principal: Who,
-        members: All,
-        roles: Kinds,
-        teams: Groups,
-        user_id: FromPath[UUID],
-    ) -> Answer:
-        removal = members.remove(principal, user_id)
-        return await _changed(request, principal, members, roles, teams, removal)
+    async def remove(self, page: Page, user_id: FromPath[UUID]) -> Answer:
+        return await page.after(page.members.remove(page.principal, user_id))
 
     @post("/members/{user_id:uuid}/owner", opt=requires("owners:manage"), status_code=_SEE_OTHER)
-    async def hand_over(  # noqa: PLR0917 - what it needs
-        self,
-        request: Asked,
-        principal: Who,
-        members: All,
-        roles: Kinds,
-        teams: Groups,
-        user_id: FromPath[UUID],
-    ) -> Answer:
-        handing = members.hand_over(principal, user_id)
-        return await _changed(request, principal, members, roles, teams, handing)
+    async def hand_over(self, page: Page, user_id: FromPath[UUID]) -> Answer:
+        return await page.after(page.members.hand_over(page.principal, user_id))
 
     @get("/members/{user_id:uuid}", opt=requires("team:read"))
     async def member(
@@ -160,55 +180,6 @@ class GrantPages(Controller):
         self, request: Asked, principal: Who, members: All, roles: Kinds, grant_id: FromPath[UUID]
     ) -> Answer:
         return await _granted(request, principal, members, roles, members.withdraw(principal, grant_id))
-
-
-async def _changed(  # noqa: PLR0917 - what it needs
-    request: Asked,
-    principal: Principal,
-    members: Members,
-    roles: Roles,
-    teams: Teams,
-    change: Awaitable[object],
-    then: str = "/team",
-) -> Answer:
-    try:
-        await change
-    except PudimError as refusal:
-        return await _page(request, principal, members, roles, teams, refusal)
-    # Whoever took from himself what lets him see the team sees his teams.
-    return Redirect(then, status_code=_SEE_OTHER)
-
-
-async def _page(  # noqa: PLR0917 - what it needs
-    request: Asked,
-    principal: Principal,
-    members: Members,
-    roles: Roles,
-    teams: Teams,
-    refusal: PudimError | None = None,
-) -> Answer:
-    names = await roles.names(principal)
-    found = [to_builtins(Member.of(one, names)) for one in await members.all(principal)]
-    owners = [one["user_id"] for one in found if one["role"] == Role.OWNER]
-    return render(
-        request,
-        "teams/team.html",
-        title="Team",
-        status=refusal.status if refusal else 200,
-        team=to_builtins(await teams.team(principal)),
-        demand=to_builtins(await team_demand(principal)),
-        members=found,
-        roles=await roles.choices(principal),
-        you=str(principal.id),
-        is_only_owner=owners == [str(principal.id)],
-        may={
-            "manage": principal.may("members:manage"),
-            "change": principal.may("team:change"),
-            "hand_over": principal.may("owners:manage"),
-            "delete": principal.may("team:delete"),
-        },
-        refusal=refusal,
-    )
 
 
 async def _granted(  # noqa: PLR0917 - what it needs
