@@ -57,7 +57,7 @@ def load(state_dir: Path) -> Identity:
     """Raises NotEnrolled, DamagedIdentity or ExposedIdentity."""
     path = state_dir / _FILE
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
+        mode, text = path.stat().st_mode, path.read_bytes().decode("ascii")
     except FileNotFoundError as error:
         raise NotEnrolled(f"no agent is enrolled in {state_dir}") from error
     except (OSError, UnicodeDecodeError) as error:
