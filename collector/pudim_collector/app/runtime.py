@@ -318,20 +318,67 @@ class Runtime:
 
     def _jobs(self) -> list[Job]:
         return [
-            Job("make room for frames", timedelta(hours=1), self._make_room),
-            Job("send mail", timedelta(seconds=5), self.mailer.send_due),
-            Job("roll up", timedelta(minutes=1), self._roll_up),
-            Job("send the audit log", timedelta(seconds=5), self._delivery().run_once),
-            Job("prune the audit log", timedelta(hours=1), self._prune_audit),
-            Job("give space back", timedelta(minutes=2), self.upkeep.tidy),
-            Job("keep to the limits", timedelta(minutes=5), self._keep_to_limits),
-            Job("judge completeness", timedelta(minutes=5), self.ledger.refresh),
-            Job("tell of ending tokens", timedelta(minutes=10), self._expiry_warnings().run_once),
-            Job("forget answers", timedelta(hours=1), self.answers.forget),
-            Job("forget failed attempts", timedelta(minutes=10), self.attempts.tidy),
-            Job("remove by age", timedelta(hours=1), self.privacy.tidy),
-            Job("measure storage", timedelta(minutes=10), self.storage.measure),
-            Job("forget rate limits", timedelta(minutes=10), PostgresStore(self.database).forget_empty),
+            Job("make room for frames", timedelta(hours=1), self._make_room, "makes empty partitions"),
+            Job(
+                "send mail",
+                timedelta(seconds=5),
+                self.mailer.send_due,
+                "sends what was asked for under a permission",
+            ),
+            Job(
+                "roll up",
+                timedelta(minutes=1),
+                self._roll_up,
+                "computes rollups of all teams' frames, and shows them to nobody",
+            ),
+            Job(
+                "send the audit log",
+                timedelta(seconds=5),
+                self._delivery().run_once,
+                "sends each log to where its owners said",
+            ),
+            Job(
+                "prune the audit log",
+                timedelta(hours=1),
+                self._prune_audit,
+                "removes by the days that each team set",
+            ),
+            Job("give space back", timedelta(minutes=2), self.upkeep.tidy, "vacuums tables"),
+            Job(
+                "keep to the limits",
+                timedelta(minutes=5),
+                self._keep_to_limits,
+                "removes by the limits that operators set",
+            ),
+            Job(
+                "judge completeness", timedelta(minutes=5), self.ledger.refresh, "counts samples of all teams"
+            ),
+            Job(
+                "tell of ending tokens",
+                timedelta(minutes=10),
+                self._expiry_warnings().run_once,
+                "tells owners of their own tokens",
+            ),
+            Job("forget answers", timedelta(hours=1), self.answers.forget, "removes what has run out"),
+            Job(
+                "forget failed attempts",
+                timedelta(minutes=10),
+                self.attempts.tidy,
+                "removes what has run out",
+            ),
+            Job(
+                "remove by age",
+                timedelta(hours=1),
+                self.privacy.tidy,
+                "removes by the days that operators set",
+            ),
+            Job("measure storage", timedelta(minutes=10), self.storage.measure, "measures tables"),
+            Job(
+                "forget rate limits",
+                timedelta(minutes=10),
+                PostgresStore(self.database).forget_empty,
+                "removes what has run out",
+            ),
         ]
 
     def _delivery(self) -> Delivery:

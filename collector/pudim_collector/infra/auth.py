@@ -83,7 +83,7 @@ class BadSenderTokenError(PudimError):
 
 
 class UndeclaredAccessError(PudimError):
-    """A route does not say who may use it, or names an unknown permission."""
+    """A route or a job does not say who may use it, or names an unknown permission."""
 
     code = "undeclared_access"
     hint = 'Give it `opt=requires("feature:action")` or `opt=public("why")`, and declare the permission in FEATURE.'

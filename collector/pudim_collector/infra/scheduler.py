@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from psycopg.sql import SQL, Literal
 
+from pudim_collector.infra.auth import UndeclaredAccessError
 from pudim_collector.infra.database import Connection, PsycopgEngine, SessionSettings, connect
 from pudim_collector.kernel.clock import Clock
 
@@ -23,11 +24,20 @@ _SESSION = SessionSettings("pudim scheduler", timedelta(0))
 
 @dataclass(frozen=True)
 class Job:
-    """`run` is called every `every`, first when the process is elected; one run at a time."""
+    """`run` is called every `every`, first when the process is elected; one run at a time.
+
+    It acts for nobody who could be asked for a permission, and `as_system` says why it may. Raises UndeclaredAccessError
+    where that is left empty, so that such a process does not start.
+    """
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[None]]
+    as_system: str
+
+    def __post_init__(self) -> None:
+        if not self.as_system.strip():
+            raise UndeclaredAccessError(f"the job {self.name!r} does not say why it may act for no one")
 
 
 class Scheduler:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from pudim_collector.infra.auth import UndeclaredAccessError
 from pudim_collector.infra.database import database
 from pudim_collector.infra.scheduler import Job, Scheduler
 from pudim_collector.infra.supervised import Backoff, Supervisor
@@ -47,7 +48,7 @@ def scheduler(*jobs: Job) -> Scheduler:
 
 
 def job(counting: Counting, every: timedelta = SECOND, name: str = "count") -> Job:
-    return Job(name, every, counting.run)
+    return Job(name, every, counting.run, "counts")
 
 
 async def leaders() -> list[int]:
@@ -113,7 +114,7 @@ async def test_a_job_never_runs_beside_itself(loops: Supervisor) -> None:
         await asyncio.sleep(1.5)
         running -= 1
 
-    loops.start("scheduler", scheduler(Job("slow", SECOND, slow)).run)
+    loops.start("scheduler", scheduler(Job("slow", SECOND, slow, "waits")).run)
     async with asyncio.timeout(10):
         while runs < 2:
             await asyncio.sleep(0.05)
@@ -130,8 +131,13 @@ async def test_a_job_is_ended_with_the_leadership(loops: Supervisor) -> None:
             ended.set()
 
     started = Counting()
-    loops.start("scheduler", scheduler(job(started), Job("long", SECOND, long)).run)
+    loops.start("scheduler", scheduler(job(started), Job("long", SECOND, long, "waits")).run)
     await started.reaches(1)
     await loops.stop("scheduler")
     async with asyncio.timeout(5):
         await ended.wait()
+
+
+def test_a_job_says_why_nobody_is_asked() -> None:
+    with pytest.raises(UndeclaredAccessError):
+        Job("silent", SECOND, Counting().run, " ")
