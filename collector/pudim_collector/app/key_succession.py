@@ -25,7 +25,7 @@ from pudim.succession import (
     split,
 )
 from pudim.vocabulary.errors import PudimError
-from pudim.wire.keys import generate, private_bytes, public_bytes, signed_by, to_text
+from pudim.wire.keys import generate, private_bytes, public_bytes, signed_by
 from pudim_collector.app.keys import FILE_NAME, RELEASE_FILE, signing_key
 from pudim_collector.features.installing.service import SUCCESSORS
 from pudim_collector.infra.private_files import (
@@ -131,10 +131,6 @@ def finish(data_dir: Path, line: Line, now: datetime) -> Successor:
         replace_private(data_dir / line.key_file, private_bytes(after))
         (data_dir / line.next_file).unlink()
     return said
-
-
-def said_of(successor: Successor) -> str:
-    return f"{to_text(successor.key)}, change {successor.epoch}"
 
 
 def _is_next(data_dir: Path, line: Line, link: bytes) -> bool:

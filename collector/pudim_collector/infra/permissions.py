@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -95,8 +95,3 @@ class Rights:
         if role == Role.OWN:
             return self._by_role[Role.GUEST] | (self.grantable & frozenset(own or ()))
         return self._by_role.get(Role(role), frozenset()) if role in BUILT_IN else frozenset()
-
-    def least_of(self, names: Collection[str]) -> Role | None:
-        """The lowest built-in role that has all of `names`; None where none has."""
-        fitting = [role for role in BUILT_IN if self._by_role[role] >= frozenset(names)]
-        return fitting[-1] if fitting else None

@@ -136,3 +136,22 @@ async def test_a_name_that_shows_as_another_is_refused_or_made_harmless(site: Si
             assert not set(told["name"]) & set("\x1b\n\r\x00")
         else:
             assert 400 <= status < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "number"),
+    [
+        ("/audit/retention", {}, "days"),
+        ("/retention", {"name": "commands"}, "days"),
+        ("/storage", {"minute_days": "60", "hour_days": "730"}, "raw_days"),
+        ("/account/tokens", {"name": "ci", "may": "all"}, "expires_in_days"),
+    ],
+)
+async def test_a_number_in_a_form_is_no_longer_than_numbers_are(
+    site: Site, path: str, form: dict[str, str], number: str
+) -> None:
+    """Python refuses to read one of more than 4,300 digits in a way of its own."""
+    async with site.client(**PAGE) as program:
+        for typed in ("9" * 5000, "٣", "1e2", "-1", "0x10", "1_0"):
+            answer = await program.post(path, data=form | {number: typed})
+            assert 400 <= answer.status_code < 500, (typed[:20], answer.status_code, answer.text[:300])

@@ -5,32 +5,13 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-import pytest
 from litestar import Litestar
 
-from pudim_collector.app.factory import web_application
 from pudim_collector.app.runtime import Runtime
 from pudim_collector.infra.permissions import Role
-from tests.collector.app.site import clock, runtime
 from tests.collector.teams.people import Someone, a_member, client
 
-__all__ = ["clock", "runtime"]
 TEAM = "/api/v2/team"
-
-
-@pytest.fixture
-async def app(runtime: Runtime) -> Litestar:
-    return web_application(runtime)
-
-
-@pytest.fixture
-async def team(runtime: Runtime) -> UUID:
-    return await runtime.accounts.ensure_team()
-
-
-@pytest.fixture
-async def owner(runtime: Runtime, team: UUID) -> Someone:
-    return await a_member(runtime, team, Role.OWNER, "ada")
 
 
 async def test_a_change_of_what_was_changed_meanwhile_is_refused(
